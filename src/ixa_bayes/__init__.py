@@ -1,0 +1,1 @@
+"""Bayesian reanalysis of small clinical cohorts."""

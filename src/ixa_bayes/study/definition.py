@@ -1,0 +1,263 @@
+"""``study.toml``: who was studied, which subgroups and endpoints there are, and what is unknown.
+
+The definition holds words and structure only. Numbers stand in ``statistics.csv`` as they were
+printed, so that no number is typed twice.
+"""
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ixa_bayes.errors import InputError, Problem
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+LevelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=60)]
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+EndpointKind = Literal["binary", "time_to_event", "continuous"]
+Test = Literal["fisher", "mann_whitney", "log_rank", "wald"]
+
+DEFAULT_TEST: dict[EndpointKind, Test] = {"binary": "fisher", "time_to_event": "log_rank", "continuous": "mann_whitney"}
+PATIENTS = "patients"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Subgroup(_Strict):
+    """One level of one factor."""
+
+    factor: Name
+    level: LevelName
+
+    def __str__(self) -> str:
+        return f"{self.factor}={self.level}"
+
+
+class Population(_Strict):
+    """A set of patients that results are printed for.
+
+    ``parent`` is the population it is a part of; ``factor`` and ``level`` say which part, where it
+    is the level of a factor (its size is then the printed size of that level).
+    """
+
+    label: Text
+    parent: Name | None = None
+    factor: Name | None = None
+    level: LevelName | None = None
+    definition: str = ""
+
+
+class Factor(_Strict):
+    """A way to split patients into subgroups.
+
+    ``complete`` says that every patient has exactly one of the levels, so that the levels
+    partition the population and their counts add up to its size.
+    """
+
+    label: Text
+    levels: Annotated[dict[LevelName, Text], Field(min_length=1)]
+    reference: LevelName | None = None
+    complete: bool = True
+    measured: Literal["baseline", "after_baseline"] = "baseline"
+    definition: str = ""
+
+    @model_validator(mode="after")
+    def _reference_is_a_level(self) -> Self:
+        if self.reference is not None and self.reference not in self.levels:
+            raise ValueError(f"reference {self.reference!r} is not one of the levels {list(self.levels)}")
+        return self
+
+
+class Endpoint(_Strict):
+    """What was measured.
+
+    ``evaluable`` names the binary endpoint whose count is the denominator of this one
+    (``response_evaluable`` for a response rate). ``components`` are disjoint binary endpoints
+    whose counts add up to this one's (CR, VGPR and PR to the overall response).
+    ``within`` names endpoints that count a superset of the same patients (CR lies within >= VGPR).
+    """
+
+    label: Text
+    kind: EndpointKind
+    better: Literal["higher", "lower", "neither"] = "neither"
+    unit: str = ""
+    test: Test | None = None
+    evaluable: Name | None = None
+    components: tuple[Name, ...] = ()
+    within: tuple[Name, ...] = ()
+    definition: str = ""
+
+    @property
+    def test_used(self) -> Test:
+        """The test behind a printed p value: the declared one, else the usual one of the kind."""
+        return self.test or DEFAULT_TEST[self.kind]
+
+
+class Nesting(_Strict):
+    """Every patient of ``inner`` belongs to ``outer``."""
+
+    inner: Subgroup
+    outer: Subgroup
+
+
+class Unknown(_Strict):
+    """Something the paper does not say, and what that means for the reanalysis."""
+
+    what: Text
+    consequence: Text
+
+
+class Adjudication(_Strict):
+    """A printed value that cannot stand: what is used instead, and why.
+
+    The printed value is not repeated here; it stays in the ledger and results are shown for both.
+    """
+
+    row: Name
+    field: Literal["value", "lower", "upper", "count", "denominator", "p", "level", "comparator"]
+    used: Text
+    reason: Text
+    alternatives: tuple[str, ...] = ()
+
+
+class StudyDefinition(_Strict):
+    """The content of ``study.toml``; see ``ixa-bayes new-study`` for an annotated example."""
+
+    name: Name
+    title: Text
+    citation: Text
+    doi: str = ""
+    disease: Text
+    design: Text
+    time_unit: Literal["days", "weeks", "months", "years"]
+    main_population: Name
+    populations: Annotated[dict[Name, Population], Field(min_length=1)]
+    factors: dict[Name, Factor] = {}
+    endpoints: Annotated[dict[Name, Endpoint], Field(min_length=1)]
+    nesting: tuple[Nesting, ...] = ()
+    unknowns: tuple[Unknown, ...] = ()
+    adjudications: tuple[Adjudication, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        faults = [*self._population_faults(), *self._endpoint_faults()]
+        for nested in self.nesting:
+            faults += self._subgroup_faults("nesting.inner", nested.inner.factor, nested.inner.level)
+            faults += self._subgroup_faults("nesting.outer", nested.outer.factor, nested.outer.level)
+        if faults:
+            raise ValueError("; ".join(faults))
+        return self
+
+    def _population_faults(self) -> Iterator[str]:
+        if self.main_population not in self.populations:
+            yield f"main_population {self.main_population!r} is not among populations {list(self.populations)}"
+        for name, population in self.populations.items():
+            if population.parent is not None and population.parent not in self.populations:
+                yield f"populations.{name}.parent {population.parent!r} is not a population"
+            if (population.factor is None) != (population.level is None):
+                yield f"populations.{name} needs factor and level together"
+            elif population.factor is not None and population.level is not None:
+                yield from self._subgroup_faults(f"populations.{name}", population.factor, population.level)
+            if self._is_own_ancestor(name):
+                yield f"populations.{name} is its own ancestor"
+
+    def _endpoint_faults(self) -> Iterator[str]:
+        if PATIENTS in self.endpoints:
+            yield f"endpoints.{PATIENTS} is reserved: it counts who belongs to a population or a subgroup"
+        binary = {name for name, endpoint in self.endpoints.items() if endpoint.kind == "binary"}
+        for name, endpoint in self.endpoints.items():
+            named = {
+                "evaluable": (endpoint.evaluable,) if endpoint.evaluable else (),
+                "components": endpoint.components,
+                "within": endpoint.within,
+            }
+            for role, others in named.items():
+                for other in sorted(set(others) - binary):
+                    yield f"endpoints.{name}.{role} names {other!r}, which is not a binary endpoint"
+
+    def _subgroup_faults(self, where: str, factor: str, level: str) -> list[str]:
+        if factor not in self.factors:
+            return [f"{where} names factor {factor!r}, which is not among {list(self.factors)}"]
+        if level not in self.factors[factor].levels:
+            levels = list(self.factors[factor].levels)
+            return [f"{where} names level {level!r}; factor {factor!r} has {levels}"]
+        return []
+
+    def _is_own_ancestor(self, name: str) -> bool:
+        seen, current = {name}, self.populations[name].parent
+        while current is not None and current in self.populations:
+            if current in seen:
+                return True
+            seen.add(current)
+            current = self.populations[current].parent
+        return False
+
+
+def read_toml(path: Path) -> dict[str, object]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, not UTF-8 or not TOML; the message names file and line.
+    """
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError as error:
+        raise InputError(
+            [
+                Problem(
+                    str(path),
+                    "no such file",
+                    "it must exist",
+                    "check the path, or write a template with `ixa-bayes new-study`",
+                )
+            ]
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            [
+                Problem(
+                    f"{path}, byte {error.start}",
+                    repr(error.object[error.start : error.start + 1]),
+                    "the file must be UTF-8",
+                    "save it again as UTF-8",
+                )
+            ]
+        ) from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(
+            [Problem(str(path), str(error), "the file must be TOML", "correct the line it names")]
+        ) from error
+
+
+def problems_of(error: ValidationError, *, path: Path) -> list[Problem]:
+    """Translate what pydantic found in a TOML file into problems with a place and a mend."""
+    return [
+        Problem(
+            where=f"{path}, key {'.'.join(str(part) for part in fault['loc'])}" if fault["loc"] else str(path),
+            found=repr(fault["input"])[:80] if fault["loc"] else "keys that do not fit together",
+            rule=fault["msg"],
+            mend="remove the key or correct its name" if fault["type"] == "extra_forbidden" else "correct the key",
+        )
+        for fault in error.errors()
+    ]
+
+
+def read_definition(path: Path) -> StudyDefinition:
+    """Read and check ``study.toml``.
+
+    Raises
+    ------
+    InputError
+        With every fault that was found.
+    """
+    content = read_toml(path)
+    try:
+        return StudyDefinition.model_validate(content)
+    except ValidationError as error:
+        raise InputError(problems_of(error, path=path)) from error

@@ -1,0 +1,59 @@
+"""Where studies, models and cohorts are found: a path of the user's, or a name that is built in."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from ixa_bayes.errors import InputError, Problem
+
+Kind = Literal["study", "model"]
+
+
+def builtin_root() -> Path:
+    """The folder that holds the built-in ``data`` and ``models``.
+
+    Inside an installed wheel it is the package's own ``builtin``; an editable install has none
+    and uses the repository.
+    """
+    packaged = Path(str(files("ixa_bayes"))) / "builtin"
+    return packaged if packaged.exists() else Path(str(files("ixa_bayes"))).parents[1]
+
+
+def builtin_names(kind: Kind) -> list[str]:
+    """Names that ``ixa-bayes list`` shows, sorted."""
+    if kind == "study":
+        return sorted(path.parent.name for path in (builtin_root() / "data").glob("*/study.toml"))
+    return sorted(path.stem for path in (builtin_root() / "models").glob("*.toml"))
+
+
+def locate(name: str | Path, kind: Kind) -> Path:
+    """Find a study folder or a model file.
+
+    Parameters
+    ----------
+    name : str or path
+        An existing path wins; otherwise a built-in name.
+    kind : {"study", "model"}
+
+    Raises
+    ------
+    InputError
+        If it is neither; the message lists the built-in names.
+    """
+    path = Path(name)
+    if path.exists():
+        return path
+    root = builtin_root()
+    candidate = root / "data" / name if kind == "study" else root / "models" / f"{name}.toml"
+    if str(name) in builtin_names(kind):
+        return candidate
+    raise InputError(
+        [
+            Problem(
+                f"{kind} {str(name)!r}",
+                "neither a path nor a built-in name",
+                f"built in are {', '.join(builtin_names(kind)) or 'none'}",
+                "check the spelling, or give the path",
+            )
+        ]
+    )
