@@ -8,7 +8,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -70,6 +70,8 @@ RATIO_KINDS: Final = ("hazard_ratio", "odds_ratio", "risk_ratio")
 _WHOLE: Final = ("count", "denominator")
 _NUMERIC: Final = ("value", "lower", "upper", "time")
 
+Row = dict[str, str]
+
 STATISTICS_FILE: Final = "statistics.csv"
 DEFINITION_FILE: Final = "study.toml"
 
@@ -121,6 +123,10 @@ class Study:
     statistics: pd.DataFrame
     folder: Path
     input_hash: str
+
+    def as_printed(self) -> "Study":
+        """The same study without its adjudications."""
+        return replace(self, definition=self.definition.model_copy(update={"adjudications": ()}))
 
     def used(self) -> pd.DataFrame:
         """The ledger with adjudicated values in place of printed ones.
@@ -263,9 +269,9 @@ def _header_problems(header: list[str], *, path: Path) -> Iterator[Problem]:
             yield Problem(where, f"no column {name!r}", "it must exist", "add it")
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, str]]:
+def records(table: pd.DataFrame) -> list[Row]:
     """Rows as dictionaries; ``line`` is the only cell that is no string and is used in messages only."""
-    return cast("list[dict[str, str]]", table.to_dict("records"))
+    return cast("list[Row]", table.to_dict("records"))
 
 
 def _at(path: Path, line: int | str, column: str) -> str:
@@ -294,7 +300,7 @@ def _reference_problems(table: pd.DataFrame, definition: StudyDefinition, *, pat
         "endpoint": {PATIENTS, *definition.endpoints},
     }
     for column, names in known.items():
-        for row in _records(table[~table[column].isin(names)]):
+        for row in records(table[~table[column].isin(names)]):
             yield Problem(
                 _at(path, row["line"], column),
                 repr(row[column]),
@@ -302,7 +308,7 @@ def _reference_problems(table: pd.DataFrame, definition: StudyDefinition, *, pat
                 f"define this {column} in study.toml or correct the cell",
             )
     for column in ("level", "comparator"):
-        for row in _records(table[table[column].ne("") & table["factor"].isin([*definition.factors, ""])]):
+        for row in records(table[table[column].ne("") & table["factor"].isin([*definition.factors, ""])]):
             levels = definition.factors[row["factor"]].levels if row["factor"] else {}
             if row[column] not in levels:
                 yield Problem(
@@ -315,12 +321,12 @@ def _reference_problems(table: pd.DataFrame, definition: StudyDefinition, *, pat
 
 def _row_problems(table: pd.DataFrame, *, path: Path) -> Iterator[Problem]:
     """What a row contradicts within itself."""
-    for row in _records(table):
+    for row in records(table):
         for column, found, rule, mend in _faults_of_row(row):
             yield Problem(_at(path, row["line"], column), found, rule, mend)
 
 
-def _faults_of_row(row: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
+def _faults_of_row(row: Row) -> Iterator[tuple[str, str, str, str]]:
     kind = row["kind"]
     for column in KINDS.get(kind, ()):
         if not row[column]:
@@ -359,7 +365,7 @@ def _faults_of_row(row: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
     yield from _number_faults(row)
 
 
-def _number_faults(row: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
+def _number_faults(row: Row) -> Iterator[tuple[str, str, str, str]]:
     numbers: dict[str, Fraction] = {}
     for column in _NUMERIC:
         text = row[column]
@@ -401,7 +407,7 @@ def _number_faults(row: dict[str, str]) -> Iterator[tuple[str, str, str, str]]:
 
 
 def _adjudication_problems(table: pd.DataFrame, definition: StudyDefinition, *, path: Path) -> Iterator[Problem]:
-    rows = {row["id"]: row for row in _records(table)}
+    rows = {row["id"]: row for row in records(table)}
     seen: set[tuple[str, str]] = set()
     for index, adjudication in enumerate(definition.adjudications):
         where = f"{path}, key adjudications.{index}"

@@ -1,0 +1,141 @@
+import pytest
+
+from ixa_bayes.study.counts import agreeing_with_p, count_table, evaluable, single_rates, sizes
+
+from .conftest import StudyMaker
+
+N = {"endpoint": "patients", "kind": "count"}
+RATE = {"endpoint": "response", "kind": "percent"}
+
+
+def _female(**cells: str) -> dict[str, str]:
+    return {"factor": "sex", "level": "female"} | cells
+
+
+def _male(**cells: str) -> dict[str, str]:
+    return {"factor": "sex", "level": "male"} | cells
+
+
+def test_size_of_a_level_follows_by_subtraction(make_study: StudyMaker) -> None:
+    study = make_study(N | {"count": "126"}, _female(**N, count="41"))
+    assert sizes(study, "all").exact == 126
+    assert sizes(study, "all", factor="sex", level="male").exact == 85
+    assert set(sizes(study, "all", factor="sex", level="male").ledger_rows) == {"row_0", "row_1"}
+
+
+def test_size_from_a_percentage_alone(make_study: StudyMaker) -> None:
+    study = make_study(N | {"count": "126"}, _female(endpoint="patients", kind="percent", value="16.7"))
+    assert sizes(study, "all", factor="sex", level="female").exact == 21
+
+
+def test_size_of_an_incomplete_factor_is_only_bounded(make_study: StudyMaker) -> None:
+    study = make_study(N | {"count": "10"}, N | {"factor": "marker", "level": "yes", "count": "4"})
+    assert sizes(study, "all", factor="marker", level="no").values == tuple(range(11))
+
+
+def test_contradictory_sizes_are_empty(make_study: StudyMaker) -> None:
+    study = make_study(N | {"count": "10"}, N | {"count": "11"})
+    assert sizes(study, "all").values == ()
+
+
+def test_evaluable_of_a_level_is_bounded_by_all_missing(make_study: StudyMaker) -> None:
+    study = make_study(
+        N | {"count": "126"}, {"endpoint": "had_scan", "kind": "count", "count": "122"}, _female(**N, count="41")
+    )
+    assert evaluable(study, "all", "response").exact == 122
+    assert evaluable(study, "all", "response", factor="sex", level="female").values == tuple(range(37, 42))
+
+
+@pytest.fixture
+def partition(make_study: StudyMaker):  # type: ignore[no-untyped-def]  # a factory over printed percentages
+    def make(female: str, male: str, *more: dict[str, str]):  # type: ignore[no-untyped-def]
+        return make_study(
+            N | {"count": "126"},
+            {"endpoint": "had_scan", "kind": "count", "count": "122"},
+            RATE | {"value": "52.5", "count": "64"},
+            _female(**N, count="41"),
+            _female(**RATE, value=female),
+            _male(**RATE, value=male),
+            *more,
+        )
+
+    return make
+
+
+def test_partition_leaves_one_table(partition) -> None:  # type: ignore[no-untyped-def]
+    table = count_table(partition("28.9", "63.1"), "all", "response", "sex")
+    assert table is not None
+    assert table.status == "unique"
+    assert table.candidates[0].responders == (11, 53)
+    assert table.candidates[0].evaluable == (38, 84)
+    assert set(table.ledger_rows) == {f"row_{i}" for i in range(6)}
+
+
+def test_impossible_percentage_is_named_with_the_value_that_fits(partition) -> None:  # type: ignore[no-untyped-def]
+    table = count_table(partition("28.9", "61.1"), "all", "response", "sex")
+    assert table is not None
+    assert table.status == "impossible"
+    assert [(culprit.row, culprit.printed, culprit.fits) for culprit in table.culprits] == [
+        ("row_5", "61.1", ("53/84 = 63.1%",))
+    ]
+
+
+def test_truncated_percentages_are_read_only_where_no_rounded_table_exists(make_study: StudyMaker) -> None:
+    rows = [
+        N | {"count": "9"},
+        {"endpoint": "response", "kind": "count", "count": "5"},
+        _female(**N, count="3"),
+        _female(**RATE, value="66.6"),
+        _male(**RATE, value="50.0"),
+    ]
+    definition_rows = make_study(*rows, {"endpoint": "had_scan", "kind": "count", "count": "9"})
+    table = count_table(definition_rows, "all", "response", "sex")
+    assert table is not None
+    assert [(c.responders, c.convention) for c in table.candidates] == [((2, 3), "truncation")]
+
+
+def test_a_level_without_a_print_follows_from_the_total(make_study: StudyMaker) -> None:
+    study = make_study(
+        N | {"count": "30"},
+        {"endpoint": "toxicity", "kind": "count", "count": "12"},
+        *(N | {"factor": "stage", "level": level, "count": "10"} for level in ("one", "two")),
+        *(
+            {"factor": "stage", "level": level, "endpoint": "toxicity", "kind": "percent", "value": value}
+            for level, value in (("one", "50"), ("two", "40"))
+        ),
+    )
+    table = count_table(study, "all", "toxicity", "stage")
+    assert table is not None
+    assert table.levels == ("one", "two", "three")
+    assert [c.responders for c in table.candidates] == [(5, 4, 3)]
+
+
+def test_printed_p_chooses_among_tables_of_an_incomplete_factor(make_study: StudyMaker) -> None:
+    study = make_study(
+        N | {"count": "59"},
+        {"endpoint": "had_scan", "kind": "count", "count": "57"},
+        {"endpoint": "response", "kind": "count", "count": "28"},
+        RATE | {"factor": "marker", "level": "yes", "value": "35.7"},
+        RATE | {"factor": "marker", "level": "no", "value": "70.0"},
+        {
+            "factor": "marker",
+            "level": "yes",
+            "comparator": "no",
+            "endpoint": "response",
+            "kind": "p_value",
+            "p": "0.039",
+        },
+    )
+    table = count_table(study, "all", "response", "marker")
+    assert table is not None
+    assert table.status == "several"
+    chosen = agreeing_with_p(study, table)
+    assert [(c.responders, c.evaluable) for c in chosen.candidates] == [((10, 14), (28, 20))]
+    assert "row_5" in chosen.ledger_rows
+
+
+def test_rate_of_a_population_uses_its_components(make_study: StudyMaker) -> None:
+    definition_rows = make_study(N | {"count": "20"}, {"endpoint": "toxicity", "kind": "percent", "value": "33"})
+    assert single_rates(definition_rows)[0].candidates == ()
+    definition_rows = make_study(N | {"count": "21"}, {"endpoint": "toxicity", "kind": "percent", "value": "33"})
+    assert single_rates(definition_rows)[0].candidates == ((7, 21),)

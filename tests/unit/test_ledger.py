@@ -1,0 +1,214 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from ixa_bayes.errors import InputError, Problem
+from ixa_bayes.study.ledger import COLUMNS, read_study
+
+from .conftest import DEFINITION, StudyMaker
+
+HR = {
+    "endpoint": "rfs",
+    "factor": "marker",
+    "level": "yes",
+    "comparator": "no",
+    "kind": "hazard_ratio",
+    "value": "2.0",
+    "lower": "1.0",
+    "upper": "4.0",
+    "interval": "ci95",
+    "adjustment": "multivariable",
+}
+RATE = {"endpoint": "response", "kind": "percent", "value": "33.0"}
+
+
+def _only_problem(error: pytest.ExceptionInfo[InputError]) -> Problem:
+    assert len(error.value.problems) == 1, error.value
+    return error.value.problems[0]
+
+
+def _write(folder: Path, statistics: bytes, definition: str = DEFINITION) -> Path:
+    (folder / "study.toml").write_text(definition, encoding="utf-8")
+    (folder / "statistics.csv").write_bytes(statistics)
+    return folder
+
+
+def _csv(*rows: dict[str, str]) -> str:
+    lines = [",".join(COLUMNS), *(",".join(row.get(column, "") for column in COLUMNS) for row in rows)]
+    return "\n".join(lines) + "\n"
+
+
+FULL = {"id": "a", "location": "abstract", "population": "all"}
+
+
+def test_printed_strings_are_kept(make_study: StudyMaker) -> None:
+    study = make_study(RATE, HR)
+    assert study.statistics.loc["row_0", "value"] == "33.0"
+    assert study.statistics.loc["row_1", ["value", "lower", "upper"]].tolist() == ["2.0", "1.0", "4.0"]
+    assert study.statistics.loc["row_1", "line"] == 3
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "found"),
+    [
+        (RATE | {"value": "130"}, "value", "'130'"),
+        (RATE | {"value": "33,0"}, "value", "'33,0'"),
+        (RATE | {"value": ""}, "value", "an empty cell"),
+        (RATE | {"count": "8", "denominator": "7"}, "count", "'8'"),
+        (RATE | {"count": "7.5"}, "count", "'7.5'"),
+        (RATE | {"population": "some"}, "population", "'some'"),
+        (RATE | {"factor": "colour"}, "factor", "'colour'"),
+        (RATE | {"factor": "sex", "level": "neither"}, "level", "'neither'"),
+        (RATE | {"level": "female"}, "level", "'female'"),
+        (RATE | {"endpoint": "happiness"}, "endpoint", "'happiness'"),
+        (RATE | {"kind": "guess"}, "kind", "'guess'"),
+        (RATE | {"location": ""}, "location", "''"),
+        (RATE | {"id": "Upper Case"}, "id", "'Upper Case'"),
+        (RATE | {"reading": "ambiguous"}, "note", "an empty cell"),
+        (RATE | {"claim": "superb"}, "claim", "'superb'"),
+        (RATE | {"p": "1.2"}, "p", "'1.2'"),
+        (RATE | {"p": "significant"}, "p", "'significant'"),
+        (HR | {"value": "4.5"}, "value", "'4.5'"),
+        (HR | {"lower": "5"}, "lower", "'5'"),
+        (HR | {"value": "-2", "lower": "", "upper": "", "interval": ""}, "value", "'-2'"),
+        (HR | {"interval": ""}, "interval", "''"),
+        (HR | {"adjustment": ""}, "adjustment", "an empty cell"),
+        (HR | {"level": ""}, "level", "an empty cell"),
+    ],
+)
+def test_each_fault_names_line_column_and_value(
+    make_study: StudyMaker, cells: dict[str, str], column: str, found: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        make_study(RATE, cells)
+    problem = _only_problem(error)
+    assert problem.found == found
+    assert f"statistics.csv, line 3, column {column!r}" in problem.where
+    assert problem.mend
+
+
+def test_all_faults_of_both_rows_are_listed_at_once(make_study: StudyMaker) -> None:
+    with pytest.raises(InputError) as error:
+        make_study(RATE | {"value": "130"}, HR | {"p": "2"}, RATE | {"population": "x"})
+    assert len(error.value.problems) == 3
+
+
+def test_duplicate_id_is_named(make_study: StudyMaker) -> None:
+    with pytest.raises(InputError) as error:
+        make_study(RATE | {"id": "same"}, HR | {"id": "same"})
+    assert {(problem.found, problem.rule) for problem in error.value.problems} == {("'same'", "must be unique")}
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").write_text(DEFINITION, encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        read_study(tmp_path)
+    assert _only_problem(error).found == "no such file"
+
+
+def test_missing_study_lists_what_is_built_in() -> None:
+    with pytest.raises(InputError) as error:
+        read_study("no_such_study")
+    assert "built in are" in _only_problem(error).rule
+
+
+def test_wrong_encoding_names_the_line(tmp_path: Path) -> None:
+    content = _csv(FULL | RATE, FULL | RATE | {"id": "b", "note": "W\xfcrzburg"}).encode("latin-1")
+    with pytest.raises(InputError) as error:
+        read_study(_write(tmp_path, content))
+    assert "line 3" in _only_problem(error).where
+    assert "UTF-8" in _only_problem(error).mend
+
+
+def test_byte_order_mark_and_windows_lines_are_read(tmp_path: Path) -> None:
+    content = b"\xef\xbb\xbf" + _csv(FULL | RATE).replace("\n", "\r\n").encode()
+    assert read_study(_write(tmp_path, content)).statistics.index.tolist() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"", "no column 'id'"),
+        ((",".join(COLUMNS) + "\n").encode(), "no rows"),
+        (_csv(FULL | RATE).replace("location", "place").encode(), "column 'place'"),
+        (_csv(FULL | RATE).replace("note", "unit").encode(), "column 'unit' twice"),
+        ((_csv(FULL | RATE) + "b,abstract\n").encode(), "2 cells"),
+        ((_csv(FULL | RATE) + 'b,"abstract\n').encode(), "unexpected end of data"),
+        (b"id,location\0\n", "a NUL byte"),
+    ],
+)
+def test_broken_tables(tmp_path: Path, content: bytes, found: str) -> None:
+    with pytest.raises(InputError) as error:
+        read_study(_write(tmp_path, content))
+    assert found in {problem.found for problem in error.value.problems}
+
+
+def test_line_numbers_survive_line_breaks_inside_cells(tmp_path: Path) -> None:
+    rows = _csv(FULL | RATE | {"note": '"two\nlines"'}, FULL | RATE | {"id": "b", "value": "999"})
+    with pytest.raises(InputError) as error:
+        read_study(_write(tmp_path, rows.encode()))
+    assert "line 4" in _only_problem(error).where
+
+
+def test_a_hundred_thousand_rows(tmp_path: Path) -> None:
+    rows = [FULL | RATE | {"id": f"r{index}"} for index in range(100_000)]
+    study = read_study(_write(tmp_path, _csv(*rows).encode()))
+    assert len(study.statistics) == 100_000
+
+
+def test_only_the_first_of_many_faults_are_shown(make_study: StudyMaker) -> None:
+    with pytest.raises(InputError) as error:
+        make_study(*(RATE | {"value": "130"} for _ in range(60)))
+    assert len(error.value.problems) == 60
+    assert str(error.value).count("\n") == InputError.SHOWN_AT_MOST
+    assert "10 more" in str(error.value)
+
+
+ADJUDICATED = DEFINITION + '\n[[adjudications]]\nrow = "row_0"\nfield = "value"\nused = "35.0"\nreason = "it adds up"\n'
+
+
+def test_adjudicated_value_is_used_and_print_is_kept(make_study: StudyMaker) -> None:
+    study = make_study(RATE, HR, definition=ADJUDICATED)
+    assert study.statistics.loc["row_0", "value"] == "33.0"
+    assert study.used().loc["row_0", "value"] == "35.0"
+    assert study.used()["adjudicated"].tolist() == [True, False]
+    assert study.as_printed().used().loc["row_0", "value"] == "33.0"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ('row = "row_0"', 'row = "row_9"', "'row_9'"),
+        ('used = "35.0"', 'used = "350"', "'350'"),
+        ('label = "Marker"', 'lable = "Marker"', "'Marker'"),
+        ('evaluable = "had_scan"', 'evaluable = "rfs"', "keys that do not fit together"),
+        ('time_unit = "months"', 'time_unit = "moons"', "'moons'"),
+        ('main_population = "all"', 'main_population = "none"', "keys that do not fit together"),
+    ],
+)
+def test_faults_of_the_definition(make_study: StudyMaker, old: str, new: str, found: str) -> None:
+    with pytest.raises(InputError) as error:
+        make_study(RATE, definition=ADJUDICATED.replace(old, new))
+    assert found in {problem.found for problem in error.value.problems}
+
+
+def test_toml_fault_names_the_line(make_study: StudyMaker) -> None:
+    with pytest.raises(InputError) as error:
+        make_study(RATE, definition=DEFINITION + "\n[broken\nx = 1\n")
+    assert "line" in _only_problem(error).found
+
+
+def test_hash_depends_on_both_files(make_study: StudyMaker) -> None:
+    hashes = {
+        make_study(RATE).input_hash,
+        make_study(HR).input_hash,
+        make_study(RATE, definition=DEFINITION + "\n# changed\n").input_hash,
+    }
+    assert len(hashes) == 3
+    assert make_study(RATE).input_hash in hashes
+
+
+def test_study_is_frozen(make_study: StudyMaker) -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        make_study(RATE).input_hash = "0"  # type: ignore[misc]  # the assignment is the point
