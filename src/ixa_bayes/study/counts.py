@@ -266,7 +266,7 @@ class _Prints:
 def _counts_in_row(row: Row, n: int, convention: Convention) -> set[int]:
     if row["count"]:
         return {int(row["count"])}
-    return set(counts_printed_as(number(row["value"]), denominator=n, convention=convention)) if n else {0}
+    return set(counts_printed_as(number(row["value"]), denominator=n, convention=convention)) if n else set()
 
 
 def _printed_counts(rows: Sequence[Row], out_of: Iterable[int]) -> Possible | None:

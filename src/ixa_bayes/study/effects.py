@@ -1,0 +1,163 @@
+"""Published hazard ratios as the ledger prints them: estimates with the standard error their print implies."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ixa_bayes.formulas.normal import log_standard_error, z_from_p
+from ixa_bayes.formulas.printed import PrintedNumber, is_not_reached, parse_p
+from ixa_bayes.study.ledger import Row, Study, number, records
+
+CI_PROB = {"ci90": 0.90, "ci95": 0.95, "ci99": 0.99}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared with what, in whom, on which endpoint."""
+
+    endpoint: str
+    population: str
+    factor: str
+    level: str
+    comparator: str
+
+
+@dataclass(frozen=True)
+class PrintedRatio:
+    """A hazard ratio printed with an interval, or with an exact p value.
+
+    Attributes
+    ----------
+    comparison : Comparison
+    adjustment : str
+        ``multivariable`` or ``univariable``.
+    hazard_ratio : PrintedNumber
+    lower, upper : PrintedNumber or None
+        Printed limits; None if the standard error comes from p.
+    ci_prob : float
+        Probability of the printed interval.
+    log_hazard_ratio, standard_error : float
+        Of the level against the comparator; > 0 means a higher hazard.
+    p : str
+        Printed p value, empty if none.
+    ledger_rows : tuple of str
+        The row with the interval first, then its repeats elsewhere in the paper.
+    """
+
+    comparison: Comparison
+    adjustment: str
+    hazard_ratio: PrintedNumber
+    lower: PrintedNumber | None
+    upper: PrintedNumber | None
+    ci_prob: float
+    log_hazard_ratio: float
+    standard_error: float
+    p: str
+    ledger_rows: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NotExtractable:
+    """A comparison whose effect cannot be read off the print, and what is missing."""
+
+    comparison: Comparison
+    missing: str
+    ledger_rows: tuple[str, ...]
+
+
+def comparison_of(row: Row) -> Comparison:
+    """The comparison that a ledger row is about."""
+    return Comparison(row["endpoint"], row["population"], row["factor"], row["level"], row["comparator"])
+
+
+def printed_ratios(study: Study) -> tuple[list[PrintedRatio], list[NotExtractable]]:
+    """Every printed hazard ratio of the study, repeats joined.
+
+    Parameters
+    ----------
+    study : Study
+        Adjudicated values are used.
+
+    Returns
+    -------
+    list of PrintedRatio
+        One per comparison and adjustment, in the order of the ledger; a second one only where the
+        paper prints two different intervals for the same comparison.
+    list of NotExtractable
+        Hazard ratios printed without anything that gives a standard error.
+
+    Notes
+    -----
+    The standard error is (ln U - ln L) / 2z; without an interval it is ln HR / z with z from half
+    the printed two-sided p value (Parmar et al. 1998, Statistics in Medicine 17:2815, section 3).
+    """
+    groups: dict[tuple[Comparison, str], list[Row]] = defaultdict(list)
+    for row in records(study.used()):
+        if row["kind"] == "hazard_ratio":
+            groups[comparison_of(row), row["adjustment"]].append(row)
+    found: list[PrintedRatio] = []
+    missing: list[NotExtractable] = []
+    for (comparison, adjustment), rows in groups.items():
+        ratios = list(_ratios_of(comparison, adjustment, rows))
+        found += ratios
+        if not ratios:
+            ids = tuple(row["id"] for row in rows)
+            missing.append(NotExtractable(comparison, "neither a finite interval nor an exact p value is printed", ids))
+    return found, missing
+
+
+def _ratios_of(comparison: Comparison, adjustment: str, rows: Sequence[Row]) -> Iterator[PrintedRatio]:
+    ids = [row["id"] for row in rows]
+    seen: set[tuple[str, str, str]] = set()
+    for row in rows:
+        printed = (row["value"], row["lower"], row["upper"])
+        if not _has_finite_interval(row) or printed in seen:
+            continue
+        seen.add(printed)
+        lower, upper, ci_prob = number(row["lower"]), number(row["upper"]), CI_PROB[row["interval"]]
+        yield PrintedRatio(
+            comparison,
+            adjustment,
+            hazard_ratio=number(row["value"]),
+            lower=lower,
+            upper=upper,
+            ci_prob=ci_prob,
+            log_hazard_ratio=math.log(number(row["value"]).value),
+            standard_error=float(log_standard_error(lower.value, upper.value, ci_prob=ci_prob)),
+            p=row["p"],
+            ledger_rows=(row["id"], *(other for other in ids if other != row["id"])),
+        )
+    if not seen:
+        yield from _ratio_from_p(comparison, adjustment, rows)
+
+
+def _has_finite_interval(row: Row) -> bool:
+    if row["interval"] not in CI_PROB or not row["lower"] or not row["upper"]:
+        return False
+    if is_not_reached(row["lower"]) or is_not_reached(row["upper"]):
+        return False
+    return 0 < number(row["lower"]).exact < number(row["upper"]).exact
+
+
+def _ratio_from_p(comparison: Comparison, adjustment: str, rows: Sequence[Row]) -> Iterator[PrintedRatio]:
+    for row in rows:
+        if not row["p"] or parse_p(row["p"]).operator != "=":
+            continue
+        p, hazard_ratio = parse_p(row["p"]).number.value, number(row["value"])
+        if not 0 < p < 1 or hazard_ratio.exact == 1:
+            continue
+        log_hazard_ratio = math.log(hazard_ratio.value)
+        yield PrintedRatio(
+            comparison,
+            adjustment,
+            hazard_ratio=hazard_ratio,
+            lower=None,
+            upper=None,
+            ci_prob=0.95,
+            log_hazard_ratio=log_hazard_ratio,
+            standard_error=abs(log_hazard_ratio) / z_from_p(p),
+            p=row["p"],
+            ledger_rows=(row["id"], *(other["id"] for other in rows if other is not row)),
+        )
+        return
