@@ -1,0 +1,73 @@
+"""What one reanalysis found: the tables that files, figures and the page are made from."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+import xarray as xr
+
+from ixa_bayes.models.effects import EffectAnalysis
+from ixa_bayes.models.response_analysis import ResponseAnalysis
+from ixa_bayes.study.ledger import Study
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a result was computed with, so that it can be computed again.
+
+    Attributes
+    ----------
+    study : str
+        Name of the study.
+    inputs : dict of str to str
+        SHA-256 of every input: the ledger, each model file, the literature.
+    versions : dict of str to str
+        Of the package and the libraries that determine its numbers.
+    seed : int
+    created : str
+        Date and time in UTC, ISO 8601.
+    """
+
+    study: str
+    inputs: dict[str, str]
+    versions: dict[str, str]
+    seed: int
+    created: str
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Everything a report shows.
+
+    Attributes
+    ----------
+    study : Study
+    audit : pd.DataFrame
+        Findings, columns of ``audit.csv``, worst first.
+    response, response_contrast : pd.DataFrame
+        Columns of ``response.csv`` and ``response_contrast.csv``.
+    hazard_ratios, credibility, not_extractable : pd.DataFrame
+        See :class:`ixa_bayes.inference.effects.HazardRatioReanalysis`.
+    literature : pd.DataFrame
+        Hazard ratios from other studies for the factors at hand: a check of plausibility.
+    diagnostics : pd.DataFrame
+        Convergence of every sampled model.
+    posteriors : dict of str to xr.DataTree
+        Sampled posteriors by name.
+    effect_analysis, response_analysis
+        The analyses as their files state them.
+    provenance : Provenance
+    """
+
+    study: Study
+    audit: pd.DataFrame
+    response: pd.DataFrame
+    response_contrast: pd.DataFrame
+    hazard_ratios: pd.DataFrame
+    credibility: pd.DataFrame
+    not_extractable: pd.DataFrame
+    literature: pd.DataFrame
+    diagnostics: pd.DataFrame
+    posteriors: dict[str, xr.DataTree]
+    effect_analysis: EffectAnalysis
+    response_analysis: ResponseAnalysis
+    provenance: Provenance
