@@ -1,0 +1,112 @@
+"""``ixa-bayes new-study``: a study folder to start from, with every key and column explained.
+
+The example travels in ``template/`` beside this file. The description of the columns is written
+from the reader's own tables, so that it cannot say anything else than what is read.
+"""
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from ixa_bayes.errors import InputError, Problem
+from ixa_bayes.study.ledger import (
+    ADJUSTMENTS,
+    CLAIMS,
+    COLUMNS,
+    DEFINITION_FILE,
+    INTERVALS,
+    KINDS,
+    STATISTICS_FILE,
+    read_study,
+)
+
+README_FILE: Final = "README.md"
+FILES: Final = (DEFINITION_FILE, STATISTICS_FILE, README_FILE)
+_SOURCE: Final = Path(__file__).parent / "template"
+_NAME_LINE: Final = 'name = "my_study"'
+_RULES: Final = f"""\
+# A study folder
+
+- `{DEFINITION_FILE}`: populations, factors, endpoints, what nests, what is unknown. Its comments explain each key.
+- `{STATISTICS_FILE}`: one row per printed statistic, UTF-8, decimal points, cells with a comma in quotes.
+
+What is printed is the datum: `33.0` and `33` differ, trailing zeros stay, nothing is computed, corrected or
+filled in. A number that the paper repeats is a row each time, because repeats can disagree. A comparison of
+two groups is a row for each group and a row of kind `p_value`; a hazard ratio is one row. Columns that are
+empty throughout may be left out, except `id`, `location`, `population`, `endpoint` and `kind`.
+"""
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,59}")
+
+
+def write_template(folder: Path, *, name: str, force: bool = False) -> None:
+    """Write a study folder that reads without a fault, to be filled with another paper's numbers.
+
+    Parameters
+    ----------
+    folder : Path
+        Where ``study.toml``, ``statistics.csv`` and ``README.md`` go; made if absent. Its other files stay.
+    name : str
+        Name of the study: lower-case letters, digits and underscores.
+    force : bool
+        Whether files of these names may be overwritten.
+
+    Raises
+    ------
+    InputError
+        If the name is no name, the folder is a file, or (without ``force``) a file would be overwritten.
+
+    Notes
+    -----
+    The files are prepared and read in a folder beside the target and moved there one by one, so
+    that no file is ever half written.
+    """
+    folder = Path(folder)
+    if problems := _problems(folder, name=name, force=force):
+        raise InputError(problems)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".new-study-") as staging:
+        draft = Path(staging)
+        definition = (_SOURCE / DEFINITION_FILE).read_text(encoding="utf-8")
+        _write(draft / DEFINITION_FILE, definition.replace(_NAME_LINE, f'name = "{name}"'))
+        shutil.copyfile(_SOURCE / STATISTICS_FILE, draft / STATISTICS_FILE)
+        _write(draft / README_FILE, format_description())
+        read_study(draft)
+        for file in FILES:
+            (draft / file).replace(folder / file)
+
+
+def format_description() -> str:
+    """The format of ``statistics.csv`` as Markdown, made from what the reader checks."""
+    columns = [f"| `{column}` | {meaning} |" for column, meaning in COLUMNS.items()]
+    kinds = [f"| `{kind}` | {', '.join(f'`{column}`' for column in needed)} |" for kind, needed in KINDS.items()]
+    words = {"interval": INTERVALS, "adjustment": ADJUSTMENTS, "claim": CLAIMS}
+    return "\n".join(
+        [
+            _RULES,
+            *("## Columns", "", "| column | meaning |", "|---|---|", *columns, ""),
+            *("## Kinds", "", "| kind | cells it needs |", "|---|---|", *kinds, ""),
+            *("## Words", "", *(f"- `{column}`: {', '.join(allowed)}" for column, allowed in words.items()), ""),
+        ]
+    )
+
+
+def _problems(folder: Path, *, name: str, force: bool) -> list[Problem]:
+    problems = []
+    if not _NAME.fullmatch(name):
+        rule = "must be a lower-case letter, then up to 59 letters, digits and underscores"
+        problems.append(Problem("study name", repr(name), rule, "choose such a name"))
+    if folder.exists() and not folder.is_dir():
+        problems.append(Problem(str(folder), "a file", "must be a folder", "choose another path"))
+    elif not force:
+        problems += [
+            Problem(str(folder / file), "an existing file", "nothing is overwritten unasked", "choose another folder")
+            for file in FILES
+            if (folder / file).exists()
+        ]
+    return problems
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
