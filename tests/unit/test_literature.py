@@ -147,6 +147,11 @@ def test_without_the_pool_its_largest_part_stays(tmp_path: Path) -> None:
     ]
 
 
+def test_an_overlap_told_by_the_smaller_study_alone_counts(tmp_path: Path) -> None:
+    path = changed(tmp_path, "response.csv", (10, "overlaps_with", "voorhees2024_a061202"))
+    assert response_prior_rows("Ixa-Pd", path=path)["study_id"].tolist() == ["voorhees2024_a061202"]
+
+
 def test_vgpr_or_better_uses_its_own_count() -> None:
     rows = response_prior_rows("Ixa-Pd", "vgpr_or_better")
     assert rows[["study_id", "count"]].to_numpy().tolist() == [["krishnan2018_ixapd", 5], ["voorhees2024_a061202", 11]]
