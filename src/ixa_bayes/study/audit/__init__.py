@@ -1,0 +1,65 @@
+"""Whether the printed statistics of a study agree with each other, from the ledger alone."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import pandas as pd
+
+from ixa_bayes.study.audit.findings import AUDIT_COLUMNS, SEVERITIES, Finding, findings_table
+from ixa_bayes.study.audit.fisher import check_fisher
+from ixa_bayes.study.audit.information import check_information
+from ixa_bayes.study.audit.log_rank import check_log_rank
+from ixa_bayes.study.audit.medians import check_claims, check_medians
+from ixa_bayes.study.audit.multiplicity import check_multiplicity
+from ixa_bayes.study.audit.percentages import check_percentages
+from ixa_bayes.study.audit.prints import Prints
+from ixa_bayes.study.audit.ranges import check_ranges
+from ixa_bayes.study.audit.ratios import check_ratios
+from ixa_bayes.study.audit.recurring import check_heaping, check_recurring
+from ixa_bayes.study.audit.repeats import check_repeats
+from ixa_bayes.study.audit.sums import check_sums
+from ixa_bayes.study.ledger import Study
+
+__all__ = ["AUDIT_COLUMNS", "CHECKS", "SEVERITIES", "Finding", "audit"]
+
+CHECKS: Final[tuple[Callable[[Prints], Iterator[Finding]], ...]] = (
+    check_percentages,
+    check_sums,
+    check_fisher,
+    check_ratios,
+    check_log_rank,
+    check_information,
+    check_medians,
+    check_claims,
+    check_ranges,
+    check_repeats,
+    check_recurring,
+    check_heaping,
+    check_multiplicity,
+)
+"""Every check, in the order in which findings of equal severity are listed."""
+
+
+def audit(study: Study) -> pd.DataFrame:
+    """Find what does not agree in a study's printed statistics.
+
+    Parameters
+    ----------
+    study : Study
+        The printed values are audited; adjudications only appear in the consequences.
+
+    Returns
+    -------
+    pd.DataFrame
+        One row per finding, sorted by severity (:data:`SEVERITIES`); columns :data:`AUDIT_COLUMNS`.
+        Each check, its threshold and its measured error rates are described in ``docs/audit.md``.
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> findings = ib.audit(ib.read_study("zhou2026"))
+    >>> findings.columns[:3].tolist()
+    ['finding_id', 'check', 'severity']
+    """
+    prints = Prints(study)
+    return findings_table(finding for check in CHECKS for finding in check(prints))

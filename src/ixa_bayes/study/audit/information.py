@@ -1,0 +1,145 @@
+"""How much information a multivariable standard error claims, beside what the events can give."""
+
+import math
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+
+from ixa_bayes.study.audit.findings import TESTS_REPRODUCED, Finding
+from ixa_bayes.study.audit.log_rank import information_bounds
+from ixa_bayes.study.audit.prints import Prints, is_ambiguous, row_words
+from ixa_bayes.study.audit.ratios import RatioBox, ratio_box
+from ixa_bayes.study.effects import Comparison
+from ixa_bayes.study.ledger import Row
+
+TOO_NARROW: Final = "interval_narrower_than_events_allow"
+INFLATION: Final = "variance_inflation"
+INFLATION_LIMIT: Final = 4.0
+"""Variance of the adjusted over that of the unadjusted log ratio, beyond nesting, that calls for a reason."""
+
+
+def check_information(prints: Prints) -> Iterator[Finding]:
+    """Multivariable hazard ratios whose interval is narrower than the events allow, or far wider."""
+    missing = []
+    for row in prints.rows:
+        box = ratio_box(row)
+        comparison = prints.comparison(row)
+        if row["kind"] != "hazard_ratio" or row["adjustment"] != "multivariable" or box is None or comparison is None:
+            continue
+        bounds = information_bounds(prints, comparison)
+        if isinstance(bounds, str):
+            missing.append(row["id"])
+            continue
+        yield from _too_narrow(prints, row, box, comparison)
+        yield _inflation(prints, row, box, comparison=comparison, bounds=bounds[0], size_rows=bounds[1])
+    if missing:
+        yield Finding(
+            INFLATION,
+            "not_computable",
+            tuple(missing),
+            printed=f"{len(missing)} multivariable hazard ratios",
+            computed="",
+            explanation="The number of events is not printed, so the information behind these ratios cannot be judged.",
+            consequence="Their printed intervals are taken at face value.",
+        )
+
+
+def _too_narrow(prints: Prints, row: Row, box: RatioBox, comparison: Comparison) -> Iterator[Finding]:
+    """No covariate with two values carries more information than a quarter of the events."""
+    events = prints.events(comparison.population, comparison.endpoint)
+    claimed = 1 / box.standard_error[1] ** 2
+    most = max(events.values) / 4
+    if claimed <= most:
+        return
+    yield Finding(
+        TOO_NARROW,
+        "note" if is_ambiguous(row) else "contradiction",
+        (row["id"], *events.ledger_rows),
+        printed=row_words(row),
+        computed=f"the interval claims at least {4 * claimed:.0f} events; {max(events.values)} are printed",
+        explanation=f"{prints.subject_words(row)}: the interval is narrower than {max(events.values)} events can make "
+        "it, "
+        "even if two equal groups were compared without adjustment.",
+        consequence=prints.adjudication_words([row["id"]]) or "The ratio is reanalysed as printed and marked.",
+        inspect_sr_item=TESTS_REPRODUCED,
+    )
+
+
+def _inflation(
+    prints: Prints,
+    row: Row,
+    box: RatioBox,
+    *,
+    comparison: Comparison,
+    bounds: tuple[float, float],
+    size_rows: tuple[str, ...],
+) -> Finding:
+    se = sum(box.standard_error) / 2
+    inflation = bounds[1] * se**2
+    nested, nested_words = nesting_inflation(prints, comparison)
+    known = bounds[0] > 0
+    alarm = known and bounds[0] * box.standard_error[0] ** 2 > INFLATION_LIMIT * nested and not is_ambiguous(row)
+    events = max(prints.events(comparison.population, comparison.endpoint).values)
+    split = f" or {events / inflation:.1f} of groups of these sizes" if known else ""
+    computed = (
+        f"SE {se:.3f}: worth {4 / se**2:.1f} events of an even comparison{split}; the printed events give "
+        f"{'' if known else 'at most '}{4 * bounds[1]:.1f} unadjusted, so the variance is "
+        f"{'' if known else 'up to '}{inflation:.1f} times the unadjusted one; {nested_words}"
+    )
+    reason = (
+        "more than nesting explains: few complete cases, strongly related covariates, or another interval than stated"
+        if alarm
+        else "the price of adjustment, of incomplete cases and, for unequal groups with a large effect, of the formula"
+    )
+    return Finding(
+        INFLATION,
+        "implausible" if alarm else "note",
+        (row["id"], *size_rows),
+        printed=row_words(row),
+        computed=computed,
+        explanation=f"{prints.subject_words(row)}: the adjusted ratio carries {100 / inflation:.0f}% of the "
+        "information of "
+        f"the unadjusted comparison; {reason}.",
+        consequence="The reanalysis uses the printed interval; the effective number of events stands beside the ratio.",
+    )
+
+
+def nesting_inflation(prints: Prints, comparison: Comparison) -> tuple[float, str]:
+    """Variance inflation of a factor that lies within others, if these stand in the model too.
+
+    Returns
+    -------
+    float
+        1 / (1 - R^2) of the factor on all the factors it lies within, which are taken as
+        independent of each other among the patients outside it; 1 without nesting or sizes.
+    str
+        The same in words, with that of each outer factor alone.
+    """
+    n = prints.size(comparison.population).exact
+    inner = prints.size(comparison.population, comparison.factor, comparison.level).exact
+    shares: dict[str, float] = {}
+    for nesting in prints.definition.nesting:
+        if (nesting.inner.factor, nesting.inner.level) != (comparison.factor, comparison.level) or not n or not inner:
+            continue
+        outer = prints.size(comparison.population, nesting.outer.factor, nesting.outer.level).exact
+        if outer is not None and inner <= outer < n and inner < n:
+            shares[prints.definition.factors[nesting.outer.factor].label] = (outer - inner) / (n - inner)
+    if not shares or not n or not inner:
+        return 1.0, "no nesting of known size explains any of it"
+    share = inner / n
+    single = {label: _nested_vif(share, [outside]) for label, outside in shares.items()}
+    joint = _nested_vif(share, list(shares.values()))
+    words = ", ".join(f"{value:.1f} with {label} in the model" for label, value in single.items())
+    together = f", {joint:.1f} with all of them" if len(single) > 1 else ""
+    return joint, f"nesting explains {words}{together}"
+
+
+def _nested_vif(share: float, outside: list[float]) -> float:
+    """1 / (1 - R^2) of an indicator (mean ``share``) on indicators that are 1 within it and ``outside`` elsewhere."""
+    between = np.array([1 - q for q in outside])
+    spread = np.diag([(1 - share) * q * (1 - q) for q in outside])
+    covariance = share * (1 - share) * np.outer(between, between) + spread
+    with_inner = share * (1 - share) * between
+    explained = float(with_inner @ np.linalg.pinv(covariance) @ with_inner) / (share * (1 - share))
+    return math.inf if explained >= 1 else 1 / (1 - explained)

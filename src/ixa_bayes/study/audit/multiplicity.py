@@ -1,0 +1,60 @@
+"""How many p values a paper prints, and how many of them survive a correction."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from scipy.stats import false_discovery_control
+
+from ixa_bayes.formulas.printed import parse_p
+from ixa_bayes.study.audit.findings import Finding
+from ixa_bayes.study.audit.prints import Prints, listed
+from ixa_bayes.study.audit.repeats import statistic_of_p
+
+CHECK: Final = "multiplicity"
+SIGNIFICANT: Final = 0.05
+
+
+def check_multiplicity(prints: Prints) -> Iterator[Finding]:
+    """Number of different p values and how many stay below 0.05 after Benjamini-Hochberg and Holm.
+
+    Repeats of one test count once, with their most precise print. Inequalities enter at their edge:
+    ``<0.001`` as 0.001, ``>0.05`` as 1, since nothing better is known from above.
+    """
+    chosen: dict[tuple[str, ...], tuple[str, float]] = {}
+    for row in prints.rows:
+        if not row["p"]:
+            continue
+        key, printed = statistic_of_p(prints, row), parse_p(row["p"])
+        value = 1.0 if printed.operator in (">", ">=") else printed.number.value
+        if key not in chosen or value < chosen[key][1]:
+            chosen[key] = (row["id"], value)
+    if len(chosen) < 2:
+        return
+    ids = np.array([row for row, _ in chosen.values()])
+    p = np.array([value for _, value in chosen.values()])
+    below = p < SIGNIFICANT
+    benjamini_hochberg = false_discovery_control(p) < SIGNIFICANT
+    holm = _holm(p) < SIGNIFICANT
+    lost = ids[below & ~benjamini_hochberg].tolist()
+    yield Finding(
+        CHECK,
+        "note",
+        tuple(ids[below].tolist()) or tuple(ids.tolist()),
+        printed=f"{len(p)} different p values, {int(below.sum())} of them below 0.05",
+        computed=f"{int(benjamini_hochberg.sum())} survive Benjamini-Hochberg, {int(holm.sum())} survive Holm",
+        explanation=f"With {len(p)} tests about {SIGNIFICANT * len(p):.1f} would fall below 0.05 if no difference "
+        "existed." + (f" Not below 0.05 after Benjamini-Hochberg: {listed(lost, 15)}." if lost else ""),
+        consequence="No result is dropped; priors centred on no effect take the part of a correction, and the "
+        "findings that "
+        "do not survive are marked.",
+    )
+
+
+def _holm(p: np.ndarray) -> np.ndarray:
+    """Holm's step-down adjusted p values."""
+    order = np.argsort(p)
+    stepped = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted

@@ -1,0 +1,169 @@
+"""The ledger as the checks read it: rows by what they are about, group sizes, and the words for both."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+from ixa_bayes.formulas.printed import PrintedNumber, is_not_reached
+from ixa_bayes.study.counts import CountTable, Possible, count_tables, sizes
+from ixa_bayes.study.definition import PATIENTS
+from ixa_bayes.study.effects import Comparison
+from ixa_bayes.study.ledger import RATIO_KINDS, Row, Study, number, records
+from ixa_bayes.study.log_rank import n_events
+
+Subject = tuple[str, str, str, str]
+INTERVAL_NAMES = {"ci95": "95% CI", "ci90": "90% CI", "ci99": "99% CI", "range": "range", "iqr": "quartiles"}
+
+
+class Prints:
+    """A study's printed statistics, indexed for the checks.
+
+    Parameters
+    ----------
+    study : Study
+        Its printed values are audited; its adjudications are only named in consequences, and used
+        where a table of counts does not close without them.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self.used = study
+        self.study = study.as_printed()
+        self.definition = study.definition
+        self.rows: list[Row] = records(study.statistics)
+        self.by_id = {row["id"]: row for row in self.rows}
+        self.by_subject: dict[Subject, list[Row]] = defaultdict(list)
+        for row in self.rows:
+            if not row["comparator"]:
+                self.by_subject[row["population"], row["factor"], row["level"], row["endpoint"]].append(row)
+
+    @cached_property
+    def tables(self) -> list[CountTable]:
+        """Tables of counts behind the printed percentages."""
+        return count_tables(self.study)
+
+    @cached_property
+    def closed_tables(self) -> list[CountTable]:
+        """The tables that have counts: as printed where that closes, else with the adjudicated values."""
+        if not self.definition.adjudications:
+            return [table for table in self.tables if table.candidates]
+        used = {(table.population, table.endpoint, table.factor): table for table in count_tables(self.used)}
+        chosen = [
+            table if table.candidates else used.get((table.population, table.endpoint, table.factor), table)
+            for table in self.tables
+        ]
+        return [table for table in chosen if table.candidates]
+
+    def select(self, subject: Subject, *kinds: str) -> list[Row]:
+        """Rows about a population (or a level in it) and endpoint, of the given kinds."""
+        return [row for row in self.by_subject.get(subject, []) if row["kind"] in kinds]
+
+    def size(self, population: str, factor: str = "", level: str = "") -> Possible:
+        """Possible numbers of patients in a population or a level."""
+        return sizes(self.study, population, factor=factor, level=level)
+
+    def events(self, population: str, endpoint: str) -> Possible:
+        """Possible numbers of events of a time-to-event endpoint in a population."""
+        return n_events(self.study, population, endpoint)
+
+    def comparison(self, row: Row) -> Comparison | None:
+        """The two levels that a row compares; None if it compares none or more than two."""
+        if not row["factor"] or not row["level"]:
+            return None
+        others = [level for level in self.definition.factors[row["factor"]].levels if level != row["level"]]
+        comparator = row["comparator"] or (others[0] if len(others) == 1 else "")
+        if not comparator:
+            return None
+        return Comparison(row["endpoint"], row["population"], row["factor"], row["level"], comparator)
+
+    def kind_of(self, endpoint: str) -> str:
+        """Kind of an endpoint; the head count of a subgroup is ``patients``."""
+        return PATIENTS if endpoint == PATIENTS else self.definition.endpoints[endpoint].kind
+
+    # words -----------------------------------------------------------------------------------
+
+    def endpoint_words(self, endpoint: str) -> str:
+        """The endpoint's label."""
+        return "Patients" if endpoint == PATIENTS else self.definition.endpoints[endpoint].label
+
+    def group_words(self, population: str, factor: str = "", level: str = "") -> str:
+        """A population, or a level of a factor in it, in the study's own words."""
+        words = self.definition.populations[population].label
+        if not factor:
+            return words
+        name = self.level_words(factor, level) if level else self.definition.factors[factor].label
+        return f"{name} ({words})"
+
+    def level_words(self, factor: str, level: str) -> str:
+        """A level in the study's own words, with its factor where the level does not name it."""
+        defined = self.definition.factors[factor]
+        words = defined.levels[level]
+        return words if defined.label.casefold() in words.casefold() else f"{defined.label}: {words}"
+
+    def subject_words(self, row: Row) -> str:
+        """What a row is about."""
+        words = f"{self.endpoint_words(row['endpoint'])}, "
+        if not row["comparator"]:
+            return words + self.group_words(row["population"], row["factor"], row["level"])
+        defined = self.definition.factors[row["factor"]]
+        return (
+            words + f"{self.level_words(row['factor'], row['level'])} against {defined.levels[row['comparator']]} "
+            f"({self.definition.populations[row['population']].label})"
+        )
+
+    def adjudication_words(self, rows: Iterable[str]) -> str:
+        """What study.toml puts in place of the values of rows, empty if nothing."""
+        wanted = set(rows)
+        return " ".join(
+            f"The reanalysis uses {given.used} for {given.row}, with {given.row} as printed shown beside it."
+            for given in self.definition.adjudications
+            if given.row in wanted
+        )
+
+
+def is_ambiguous(row: Row) -> bool:
+    """Whether the text allows more than one reading of a row."""
+    return row["reading"] == "ambiguous"
+
+
+def value_of(row: Row, column: str = "value") -> PrintedNumber | None:
+    """The printed number in a cell; None if it is empty or ``not reached``."""
+    return None if not row[column] or is_not_reached(row[column]) else number(row[column])
+
+
+def row_words(row: Row) -> str:
+    """A row as a paper would print it."""
+    head = row["value"]
+    if row["kind"] in ("percent", "survival_percent"):
+        head = f"{head}%"
+    if row["count"]:
+        counted = f"{row['count']}/{row['denominator']}" if row["denominator"] else row["count"]
+        head = f"{counted} ({head})" if head else counted
+    if row["kind"] in RATIO_KINDS:
+        head = f"{row['kind'].split('_')[0][0].upper()}R {head}"
+    if row["interval"]:
+        head = f"{head} ({INTERVAL_NAMES[row['interval']]} {row['lower']} to {row['upper']})".strip()
+    return ", ".join(part for part in (head, p_words(row["p"])) if part)
+
+
+def p_words(p: str) -> str:
+    """A p value with its letter: ``p = 0.03``, ``p < 0.001``, ``p NS``."""
+    if not p:
+        return ""
+    return f"p = {p}" if p[0].isdigit() or p[0] == "." else f"p {p}"
+
+
+def listed(items: Sequence[str], most: int = 12) -> str:
+    """Items joined by commas, with a count of those beyond the first few."""
+    shown = ", ".join(items[:most])
+    return f"{shown} and {len(items) - most} more" if len(items) > most else shown
+
+
+def digits(value: float, significant: int = 3) -> str:
+    """A computed number to a few significant digits, without an exponent where it can be read."""
+    return f"{value:.{significant}g}" if 1e-4 <= abs(value) < 10**significant or value == 0 else f"{value:.3g}"
+
+
+def overlap(first: tuple[float, float], second: tuple[float, float], *, relative: float = 1e-9) -> bool:
+    """Whether two closed intervals meet, up to floating-point error."""
+    slack = relative * max(abs(first[0]), abs(first[1]), 1e-12)
+    return first[0] <= second[1] + slack and second[0] <= first[1] + slack

@@ -1,0 +1,292 @@
+"""Parts and wholes: components of an endpoint, levels of a factor, nested groups and their differences."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Final
+
+from ixa_bayes.formulas.printed import counts_printed_as
+from ixa_bayes.formulas.two_by_two import fisher_exact_p
+from ixa_bayes.study.audit.findings import NUMBERS_OF_PARTICIPANTS, POSSIBLE_STATISTICS, Finding
+from ixa_bayes.study.audit.prints import Prints, Subject, digits, is_ambiguous, row_words
+from ixa_bayes.study.counts import CONVENTIONS, CountTable, Possible, evaluable
+from ixa_bayes.study.definition import PATIENTS, Nesting
+from ixa_bayes.study.ledger import Row, number
+
+COMPONENTS: Final = "components_add_up"
+SIZES: Final = "sizes_add_up"
+NESTED: Final = "nested_groups"
+Bounds = tuple[int, int]
+
+
+def check_sums(prints: Prints) -> Iterator[Finding]:
+    """Components that do not add up to their endpoint, levels to their population, parts above their whole."""
+    for subject in prints.by_subject:
+        if subject[3] in prints.definition.endpoints:
+            yield from _components(prints, subject)
+            yield from _within(prints, subject)
+    yield from _levels(prints)
+    yield from _events(prints)
+    for nesting in prints.definition.nesting:
+        yield from _nested_sizes(prints, nesting)
+        yield from _subtraction(prints, nesting)
+
+
+def _bounds(rows: list[Row], n: int) -> Bounds | None:
+    """Smallest and largest count that all rows of one group allow out of ``n``; None if they exclude each other."""
+    low, high = 0, n
+    for row in rows:
+        if row["count"]:
+            counts = range(int(row["count"]), int(row["count"]) + 1)
+        else:
+            spans = [counts_printed_as(number(row["value"]), denominator=n, convention=how) for how in CONVENTIONS]
+            spans = [span for span in spans if len(span)]
+            if not spans:
+                return None
+            counts = range(min(span[0] for span in spans), max(span[-1] for span in spans) + 1)
+        low, high = max(low, counts[0]), min(high, counts[-1])
+    return (low, high) if low <= high else None
+
+
+def _rate_rows(prints: Prints, subject: Subject) -> list[Row]:
+    """Count rows of a group, or where there is none its percentages."""
+    rows = prints.select(subject, "count", "percent")
+    return [row for row in rows if row["count"]] or rows
+
+
+def _components(prints: Prints, subject: Subject) -> Iterator[Finding]:
+    population, factor, level, endpoint = subject
+    names = prints.definition.endpoints[endpoint].components
+    whole = _rate_rows(prints, subject)
+    parts = {name: _rate_rows(prints, (population, factor, level, name)) for name in names}
+    if not names or not whole or not all(parts.values()):
+        return
+    out_of = [n for n in evaluable(prints.study, population, endpoint, factor=factor, level=level).values if n > 0]
+    if out_of:
+        if any(_adds_up(whole, parts, n) for n in out_of):
+            return
+        computed = _sum_words(whole, parts, out_of[0]) if len(out_of) == 1 else "for no number of evaluable patients"
+    else:
+        if _percentages_add_up(whole, parts):
+            return
+        computed = f"{sum(float(number(rows[0]['value']).exact) for rows in parts.values()):g}%"
+    rows = [*whole, *(row for found in parts.values() for row in found)]
+    ambiguous = any(is_ambiguous(row) for row in rows)
+    yield Finding(
+        COMPONENTS,
+        "note" if ambiguous else "contradiction",
+        tuple(row["id"] for row in rows),
+        printed="; ".join(f"{prints.endpoint_words(row['endpoint'])} {row_words(row)}" for row in rows),
+        computed=computed,
+        explanation=f"{prints.endpoint_words(endpoint)}, {prints.group_words(population, factor, level)}: its "
+        "components "
+        "do not add up to it.",
+        consequence=prints.adjudication_words(row["id"] for row in rows)
+        or "The total is used as printed; its components are not used with it.",
+        inspect_sr_item=POSSIBLE_STATISTICS,
+    )
+
+
+def _adds_up(whole: list[Row], parts: dict[str, list[Row]], n: int) -> bool:
+    total, pieces = _bounds(whole, n), [_bounds(rows, n) for rows in parts.values()]
+    # A percentage that no count gives is another check's finding.
+    if total is None or any(piece is None for piece in pieces):
+        return True
+    low, high = (sum(piece[side] for piece in pieces if piece) for side in (0, 1))
+    return low <= total[1] and high >= total[0]
+
+
+def _sum_words(whole: list[Row], parts: dict[str, list[Row]], n: int) -> str:
+    spans = [_bounds(rows, n) or (0, n) for rows in parts.values()]
+    total = _bounds(whole, n) or (0, n)
+    terms = " + ".join(_span_words(span) for span in spans)
+    added = (sum(s[0] for s in spans), sum(s[1] for s in spans))
+    return f"{terms} = {_span_words(added)} of {n}, not {_span_words(total)}"
+
+
+def _span_words(span: Bounds) -> str:
+    return str(span[0]) if span[0] == span[1] else f"{span[0]} to {span[1]}"
+
+
+def _percentages_add_up(whole: list[Row], parts: dict[str, list[Row]]) -> bool:
+    """Whether percentages alone can add up; each may be off by one unit of its last digit."""
+    if not all(row["value"] for row in [*whole, *(rows[0] for rows in parts.values())]):
+        return True
+    pieces = [number(rows[0]["value"]) for rows in parts.values()]
+    total = number(whole[0]["value"])
+    slack = sum((piece.step for piece in pieces), Fraction(0)) + total.step
+    return abs(sum((piece.exact for piece in pieces), Fraction(0)) - total.exact) <= slack
+
+
+def _within(prints: Prints, subject: Subject) -> Iterator[Finding]:
+    population, factor, level, endpoint = subject
+    inner = [row for row in prints.select(subject, "count", "percent") if row["count"]]
+    for name in prints.definition.endpoints[endpoint].within:
+        outer = [r for r in prints.select((population, factor, level, name), "count", "percent") if r["count"]]
+        for small in inner[:1]:
+            for large in outer[:1]:
+                if int(small["count"]) > int(large["count"]):
+                    yield _exceeds(prints, small, large)
+
+
+def _exceeds(prints: Prints, small: Row, large: Row) -> Finding:
+    return Finding(
+        NESTED,
+        "note" if is_ambiguous(small) or is_ambiguous(large) else "contradiction",
+        (small["id"], large["id"]),
+        printed=f"{small['count']} and {large['count']}",
+        computed=f"at most {large['count']}",
+        explanation=f"{prints.subject_words(small)}: {small['count']} patients are more than the {large['count']} of "
+        f"{prints.subject_words(large)}, of which they are a part.",
+        consequence=prints.adjudication_words([small["id"], large["id"]])
+        or "Neither count is combined with the other.",
+        inspect_sr_item=NUMBERS_OF_PARTICIPANTS,
+    )
+
+
+def _levels(prints: Prints) -> Iterator[Finding]:
+    """Sizes of the levels of a factor against the size of the population."""
+    for population in prints.definition.populations:
+        whole = prints.size(population)
+        n = whole.exact
+        if n is None:
+            continue
+        for factor, defined in prints.definition.factors.items():
+            printed = {
+                level: rows
+                for level in defined.levels
+                if (rows := _rate_rows(prints, (population, factor, level, PATIENTS)))
+            }
+            spans = [span for rows in printed.values() if (span := _bounds(rows, n))]
+            if len(spans) < len(printed) or not spans:
+                continue
+            low, high = sum(span[0] for span in spans), sum(span[1] for span in spans)
+            all_printed = defined.complete and len(printed) == len(defined.levels)
+            if low > n or (all_printed and high < n):
+                yield _wrong_sum(prints, (population, factor), printed, whole, span=(low, high))
+
+
+def _wrong_sum(
+    prints: Prints, subject: tuple[str, str], printed: dict[str, list[Row]], whole: Possible, *, span: Bounds
+) -> Finding:
+    rows = [row for found in printed.values() for row in found]
+    levels = prints.definition.factors[subject[1]].levels
+    return Finding(
+        SIZES,
+        "note" if any(is_ambiguous(row) for row in rows) else "contradiction",
+        (*(row["id"] for row in rows), *whole.ledger_rows),
+        printed="; ".join(f"{levels[row['level']]} {row_words(row)}" for row in rows),
+        computed=f"together {_span_words(span)}, not {whole.exact}",
+        explanation=f"The subgroups by {prints.group_words(*subject)} do not add up to the population.",
+        consequence=prints.adjudication_words(row["id"] for row in rows)
+        or "No size of these subgroups is derived from the others.",
+        inspect_sr_item=NUMBERS_OF_PARTICIPANTS,
+    )
+
+
+def _events(prints: Prints) -> Iterator[Finding]:
+    """Events and censored patients against the number of patients."""
+    for (population, factor, level, endpoint), found in prints.by_subject.items():
+        rows = [row for row in found if row["kind"] in ("events", "censored")]
+        n = prints.size(population, factor, level).exact if rows else None
+        if n is None:
+            continue
+        counts = {kind: [int(r["count"]) for r in rows if r["kind"] == kind] for kind in ("events", "censored")}
+        total = max(counts["events"], default=0) + max(counts["censored"], default=0)
+        both = bool(counts["events"] and counts["censored"])
+        if total <= n and not (both and total != n):
+            continue
+        yield Finding(
+            SIZES,
+            "note" if any(is_ambiguous(row) for row in rows) else "contradiction",
+            (*(row["id"] for row in rows), *prints.size(population, factor, level).ledger_rows),
+            printed=", ".join(f"{row['count']} {'events' if row['kind'] == 'events' else 'censored'}" for row in rows),
+            computed=f"together {total}, of {n} patients",
+            explanation=f"{prints.endpoint_words(endpoint)}, {prints.group_words(population, factor, level)}: events "
+            "and "
+            "censored patients do not add up to the patients.",
+            consequence="The number of events is treated as unknown.",
+            inspect_sr_item=NUMBERS_OF_PARTICIPANTS,
+        )
+
+
+def _nested_sizes(prints: Prints, nesting: Nesting) -> Iterator[Finding]:
+    inner, outer = nesting.inner, nesting.outer
+    for population in prints.definition.populations:
+        small = _counted(prints, (population, inner.factor, inner.level, PATIENTS))
+        large = _counted(prints, (population, outer.factor, outer.level, PATIENTS))
+        if small and large and int(small["count"]) > int(large["count"]):
+            yield _exceeds(prints, small, large)
+
+
+def _counted(prints: Prints, subject: Subject) -> Row | None:
+    return next((row for row in prints.select(subject, "count", "percent") if row["count"]), None)
+
+
+def _subtraction(prints: Prints, nesting: Nesting) -> Iterator[Finding]:
+    """Counts of the patients in the outer group who are not in the inner one."""
+    for table in prints.closed_tables:
+        if table.factor != nesting.inner.factor or nesting.inner.level not in table.levels:
+            continue
+        for other in prints.closed_tables:
+            same = (other.population, other.endpoint) == (table.population, table.endpoint)
+            if not same or other.factor != nesting.outer.factor or nesting.outer.level not in other.levels:
+                continue
+            inner = _cell(table, nesting.inner.level)
+            outer = _cell(other, nesting.outer.level)
+            rows = tuple(dict.fromkeys((*table.ledger_rows, *other.ledger_rows)))
+            yield from _difference(prints, nesting, (table.population, table.endpoint), inner, outer, rows=rows)
+
+
+def _cell(table: CountTable, level: str) -> set[tuple[int, int]]:
+    index = table.levels.index(level)
+    return {(c.responders[index], c.evaluable[index]) for c in table.candidates}
+
+
+def _difference(
+    prints: Prints,
+    nesting: Nesting,
+    subject: tuple[str, str],
+    inner: set[tuple[int, int]],
+    outer: set[tuple[int, int]],
+    *,
+    rows: tuple[str, ...],
+) -> Iterator[Finding]:
+    rest = {(R - r, N - n) for r, n in inner for R, N in outer}
+    possible = {(r, n) for r, n in rest if 0 <= r <= n}
+    population, endpoint = subject
+    small = prints.group_words(population, nesting.inner.factor, nesting.inner.level)
+    large = prints.group_words(population, nesting.outer.factor, nesting.outer.level)
+    words = prints.endpoint_words(endpoint)
+    text = f"{_cells(inner)} in {small}; {_cells(outer)} in {large}"
+    if not possible:
+        yield Finding(
+            NESTED,
+            "contradiction",
+            rows,
+            printed=text,
+            computed=f"the rest would be {_cells(rest)}",
+            explanation=f"{words}: every patient of {small} belongs to {large}, but the counts leave a rest that "
+            "cannot be.",
+            consequence="Neither table is used until study.toml says which value stands.",
+            inspect_sr_item=NUMBERS_OF_PARTICIPANTS,
+        )
+    elif len(possible) == 1 and len(inner) == 1:
+        ((r, n),), ((r_in, n_in),) = possible, inner
+        if n == 0:
+            return
+        p = float(fisher_exact_p(r_in, n_in, r, n))
+        yield Finding(
+            NESTED,
+            "note",
+            rows,
+            printed=text,
+            computed=f"{r}/{n} = {100 * r / n:.1f}% in the rest; Fisher p = {digits(p)} against {r_in}/{n_in}",
+            explanation=f"{words}: by subtraction, {r} of {n} patients of {large} who do not belong to {small}.",
+            consequence="Shown beside the printed subgroups; it carries the part of the outer group's result that the "
+            "inner group does not explain.",
+        )
+
+
+def _cells(pairs: set[tuple[int, int]]) -> str:
+    shown = [f"{r}/{n}" for r, n in sorted(pairs)[:3]]
+    return " or ".join(shown) + (f" (one of {len(pairs)})" if len(pairs) > 3 else "")
