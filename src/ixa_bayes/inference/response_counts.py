@@ -1,0 +1,200 @@
+"""Which counts a response analysis rests on, and what the print leaves open about them.
+
+Nothing is picked in silence: where the print allows several tables every one of them is analysed
+(or, beyond a handful, the ones at the ends), where an adjudication changes a table the printed one
+is analysed too, and a table that cannot be is listed with the reason.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Final, Literal
+
+from ixa_bayes.models.response_analysis import ResponseAnalysis
+from ixa_bayes.study.counts import Candidate, CountTable, Rate, agreeing_with_p, count_tables, single_rates
+from ixa_bayes.study.ledger import Study
+
+SHOWN_AT_MOST: Final = 6
+Basis = Literal["used", "as_printed"]
+Status = Literal["unique", "unique_by_p", "several", "impossible"]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """One binary endpoint, in a whole population or over the levels of one factor.
+
+    Attributes
+    ----------
+    population, endpoint, factor : str
+        ``factor`` is empty for a whole population.
+    levels : tuple of str
+        One empty string for a whole population.
+    basis : {"used", "as_printed"}
+        ``used``: with the study's adjudications; ``as_printed``: without, where that differs.
+    status : {"unique", "unique_by_p", "several", "impossible"}
+        ``unique_by_p``: the printed p value decides between tables that the percentages allow.
+    n_candidates : int
+        Tables that the print allows.
+    candidates : tuple of (number, Candidate)
+        Those analysed, numbered from 1 among all of them.
+    note : str
+        What is open, or why nothing is possible.
+    ledger_rows : tuple of str
+    """
+
+    population: str
+    endpoint: str
+    factor: str
+    levels: tuple[str, ...]
+    basis: Basis
+    status: Status
+    n_candidates: int
+    candidates: tuple[tuple[int, Candidate], ...]
+    note: str
+    ledger_rows: tuple[str, ...]
+
+    @property
+    def subject(self) -> tuple[str, str, str]:
+        """Population, endpoint and factor."""
+        return self.population, self.endpoint, self.factor
+
+
+def response_counts(study: Study, analysis: ResponseAnalysis) -> list[Counts]:
+    """Counts of every whole population and every table that an analysis asks for.
+
+    Parameters
+    ----------
+    study : Study
+    analysis : ResponseAnalysis
+
+    Returns
+    -------
+    list of Counts
+        Whole populations first, then tables in the order of the ledger, then tables whose levels are
+        printed as populations of their own (regimens).
+    """
+    wanted = set(analysis.endpoints_of(study.definition))
+    used = [counts for counts in _all_counts(study, "used") if counts.endpoint in wanted]
+    if not study.definition.adjudications:
+        return used
+    fillings = {counts.subject: counts.candidates for counts in used}
+    printed = [
+        counts
+        for counts in _all_counts(study.as_printed(), "as_printed")
+        if counts.endpoint in wanted and counts.candidates != fillings.get(counts.subject)
+    ]
+    return used + printed
+
+
+def _all_counts(study: Study, basis: Basis) -> Iterator[Counts]:
+    rates = [*single_rates(study), *_rates_of_sums(study)]
+    tables = count_tables(study)
+    for rate in rates:
+        yield _of_rate(rate, basis)
+    for table in tables:
+        yield _of_table(study, table, basis)
+    printed = {(table.population, table.endpoint, table.factor) for table in tables}
+    for table in _tables_of_populations(study, rates):
+        if (table.population, table.endpoint, table.factor) not in printed:
+            yield _of_table(study, table, basis)
+
+
+def _of_rate(rate: Rate, basis: Basis) -> Counts:
+    candidates = [Candidate((r,), (n,), "rounding") for r, n in rate.candidates if n]
+    table = CountTable(rate.population, rate.endpoint, "", ("",), tuple(candidates), (), (), rate.ledger_rows)
+    return _counts(table, basis, by_p=False)
+
+
+def _of_table(study: Study, table: CountTable, basis: Basis) -> Counts:
+    filled = replace(table, candidates=tuple(c for c in table.candidates if all(c.evaluable)))
+    agreeing = agreeing_with_p(study, filled)
+    return _counts(agreeing, basis, by_p=len(agreeing.candidates) < len(filled.candidates))
+
+
+def _counts(table: CountTable, basis: Basis, *, by_p: bool) -> Counts:
+    found = len(table.candidates)
+    status: Status = "several" if found > 1 else "impossible" if not found else "unique_by_p" if by_p else "unique"
+    shown = _shown(table.candidates)
+    return Counts(
+        table.population,
+        table.endpoint,
+        table.factor,
+        table.levels,
+        basis=basis,
+        status=status,
+        n_candidates=found,
+        candidates=shown,
+        note=_note(table, status, len(shown), by_p=by_p),
+        ledger_rows=table.ledger_rows,
+    )
+
+
+def _shown(candidates: tuple[Candidate, ...]) -> tuple[tuple[int, Candidate], ...]:
+    """All candidates if they are few; else those with the lowest and highest rate of each level."""
+    numbered = list(enumerate(candidates, start=1))
+    if len(numbered) <= SHOWN_AT_MOST:
+        return tuple(numbered)
+    ends: set[int] = set()
+    for level in range(len(candidates[0].responders)):
+        by_rate = sorted(numbered, key=lambda item, level=level: (_rate(item[1], level), item[0]))  # type: ignore[misc]  # bound per pass
+        ends |= {by_rate[0][0], by_rate[-1][0]}
+    return tuple(item for item in numbered if item[0] in ends)
+
+
+def _rate(candidate: Candidate, level: int) -> float:
+    return candidate.responders[level] / candidate.evaluable[level]
+
+
+def _note(table: CountTable, status: Status, shown: int, *, by_p: bool) -> str:
+    if status == "impossible":
+        fits = [f"{c.row} prints {c.printed}, {' or '.join(c.fits)} would fit" for c in table.culprits]
+        return "no whole numbers agree with every print" + (f": {'; '.join(fits)}" if fits else "")
+    notes = ["the printed p value decides between the tables that the percentages allow"] if by_p else []
+    if status == "several":
+        found = len(table.candidates)
+        notes.append(f"{found} tables agree with the print; {'all' if shown == found else f'the {shown} at the ends'}")
+        notes[-1] += " are shown, none is preferred"
+    if any(c.convention == "truncation" for c in table.candidates):
+        notes.append("percentages must have been cut, not rounded")
+    return "; ".join(notes)
+
+
+def _rates_of_sums(study: Study) -> Iterator[Rate]:
+    """Endpoints that nobody prints but whose disjoint components are all counted (CR + VGPR)."""
+    printed = {(rate.population, rate.endpoint): rate for rate in single_rates(study)}
+    for name, endpoint in study.definition.endpoints.items():
+        for population in study.definition.populations if endpoint.components else ():
+            parts = [printed.get((population, component)) for component in endpoint.components]
+            known = [part for part in parts if part is not None and len(part.candidates) == 1]
+            if (population, name) in printed or len(known) < len(parts):
+                continue
+            if len({part.candidates[0][1] for part in known}) == 1:
+                total = sum(part.candidates[0][0] for part in known), known[0].candidates[0][1]
+                yield Rate(population, name, (total,), _distinct(row for part in known for row in part.ledger_rows))
+
+
+def _tables_of_populations(study: Study, rates: Iterable[Rate]) -> Iterator[CountTable]:
+    """Tables whose levels are printed as populations of their own, such as regimens.
+
+    Populations that are different levels of one factor within one parent share no patient; they need
+    not add up to the parent.
+    """
+    tables: dict[tuple[str, str, str], dict[str, Rate]] = {}
+    for rate in rates:
+        defined = study.definition.populations[rate.population]
+        if defined.parent and defined.factor and defined.level and rate.candidates:
+            tables.setdefault((defined.parent, rate.endpoint, defined.factor), {})[defined.level] = rate
+    for (parent, endpoint, factor), by_level in tables.items():
+        levels = tuple(level for level in study.definition.factors[factor].levels if level in by_level)
+        if len(levels) < 2:
+            continue
+        fillings = product(*(by_level[level].candidates for level in levels))
+        candidates = tuple(
+            Candidate(tuple(r for r, _ in cells), tuple(n for _, n in cells), "rounding") for cells in fillings
+        )
+        rows = _distinct(row for level in levels for row in by_level[level].ledger_rows)
+        yield CountTable(parent, endpoint, factor, levels, candidates, (), (), rows)
+
+
+def _distinct(rows: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(rows))
