@@ -1,11 +1,14 @@
 """The template of a new study: reads without a fault, never overwrites unasked, describes what is read."""
 
+import math
 import tomllib
 from pathlib import Path
+from statistics import NormalDist
 
 import pytest
 
 from ixa_bayes.errors import InputError
+from ixa_bayes.formulas.printed import parse_p
 from ixa_bayes.study.definition import StudyDefinition
 from ixa_bayes.study.ledger import COLUMNS, KINDS, read_study
 from ixa_bayes.study.template import FILES, format_description, write_template
@@ -89,3 +92,15 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "new").write_text("", encoding="utf-8")
     with pytest.raises(InputError, match="must be a folder"):
         write_template(tmp_path / "new", name="example", force=True)
+
+
+def test_the_examples_ratios_agree_with_their_intervals(tmp_path: Path) -> None:
+    """A template that contradicts itself would teach the wrong thing."""
+    write_template(tmp_path, name="example")
+    table = read_study(tmp_path).statistics
+    for row in table[table["kind"].eq("hazard_ratio")].to_dict("records"):
+        estimate, lower, upper = (math.log(float(row[column])) for column in ("value", "lower", "upper"))
+        assert abs(estimate - (lower + upper) / 2) < 0.02
+        p = 2 * NormalDist().cdf(-abs(estimate) / ((upper - lower) / 3.92))
+        low, high = parse_p(row["p"]).interval()
+        assert low * 0.8 < p < high * 1.2
