@@ -9,6 +9,7 @@ import pytest
 
 from ixa_bayes.errors import InputError
 from ixa_bayes.formulas.printed import parse_p
+from ixa_bayes.study.audit import audit
 from ixa_bayes.study.definition import StudyDefinition
 from ixa_bayes.study.ledger import COLUMNS, KINDS, read_study
 from ixa_bayes.study.template import FILES, format_description, write_template
@@ -104,3 +105,10 @@ def test_the_examples_ratios_agree_with_their_intervals(tmp_path: Path) -> None:
         p = 2 * NormalDist().cdf(-abs(estimate) / ((upper - lower) / 3.92))
         low, high = parse_p(row["p"]).interval()
         assert low * 0.8 < p < high * 1.2
+
+
+def test_the_audit_reads_the_example_and_finds_no_contradiction(tmp_path: Path) -> None:
+    write_template(tmp_path, name="example")
+    findings = audit(read_study(tmp_path))
+    assert not findings.empty
+    assert set(findings["severity"]) <= {"note", "not_computable"}
