@@ -139,3 +139,26 @@ def test_rate_of_a_population_uses_its_components(make_study: StudyMaker) -> Non
     assert single_rates(definition_rows)[0].candidates == ()
     definition_rows = make_study(N | {"count": "21"}, {"endpoint": "toxicity", "kind": "percent", "value": "33"})
     assert single_rates(definition_rows)[0].candidates == ((7, 21),)
+
+
+def test_a_paper_that_truncates_has_its_sizes_read_as_truncated(make_study: StudyMaker) -> None:
+    settled = [
+        N | {"count": "30"},
+        *(
+            {
+                "factor": "stage",
+                "level": level,
+                "endpoint": "patients",
+                "kind": "percent",
+                "count": count,
+                "value": value,
+            }
+            for level, count, value in (("one", "5", "16"), ("two", "11", "36"), ("three", "14", "46"))
+        ),
+    ]
+    share = _female(endpoint="patients", kind="percent", value="26")
+    assert sizes(make_study(*settled, share), "all", factor="sex", level="female").values == (8,)
+    assert sizes(make_study(settled[0], share), "all", factor="sex", level="female").values == (8,)
+    rounded = _female(endpoint="patients", kind="percent", value="27")
+    assert sizes(make_study(settled[0], rounded), "all", factor="sex", level="female").values == (8,)
+    assert sizes(make_study(*settled, rounded), "all", factor="sex", level="female").exact is None

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
-from itertools import product
+from itertools import permutations, product
 from typing import Literal
 
 from ixa_bayes.formulas.printed import Convention, PrintedNumber, counts_printed_as, parse_p
@@ -19,6 +19,9 @@ from ixa_bayes.study.definition import PATIENTS, Endpoint
 from ixa_bayes.study.ledger import Row, Study, number, records
 
 CONVENTIONS: tuple[Convention, ...] = ("rounding", "truncation")
+DECISIVE_AT_LEAST = 3
+"""Percentages that print under one convention only which settle how a paper prints, with this ratio to the others."""
+DECISIVE_RATIO = 3
 MOST_CANDIDATES = 20_000
 Status = Literal["unique", "several", "impossible"]
 Pair = tuple[int, int]
@@ -147,12 +150,32 @@ class _Prints:
                 self.by_subject[row["population"], row["factor"], row["level"], row["endpoint"]].append(row)
             elif row["kind"] == "p_value":
                 self.p_values[row["population"], row["factor"], row["endpoint"]].append(row)
+        self.conventions = self._conventions()
+
+    def _conventions(self) -> tuple[Convention, ...]:
+        """How the paper prints percentages, as far as rows with count and denominator tell; both if they do not."""
+        only: dict[Convention, int] = dict.fromkeys(CONVENTIONS, 0)
+        for (population, factor, _, endpoint), rows in self.by_subject.items():
+            whole = {row["count"] for row in self.by_subject.get((population, "", "", PATIENTS), []) if row["count"]}
+            of_whole = endpoint == PATIENTS and factor and self.definition.factors[factor].complete and len(whole) == 1
+            for row in rows:
+                n = int(row["denominator"] or (next(iter(whole)) if of_whole else 0))
+                if not row["count"] or not row["value"] or n < int(row["count"]) or n == 0:
+                    continue
+                share = Fraction(100 * int(row["count"]), n)
+                fits = [convention for convention in CONVENTIONS if number(row["value"]).prints(share, convention)]
+                if len(fits) == 1:
+                    only[fits[0]] += 1
+        for convention, other in permutations(CONVENTIONS):
+            if only[convention] >= max(DECISIVE_AT_LEAST, DECISIVE_RATIO * only[other]):
+                return (convention,)
+        return CONVENTIONS
 
     def size(self, population: str, factor: str = "", level: str = "") -> Possible:
         """Patients of a population or of one level in it."""
         rows = self.by_subject[population, factor, level, PATIENTS]
         whole = self.size(population) if factor else None
-        printed = _printed_counts(rows, whole.values if whole else ())
+        printed = self._printed_counts(rows, whole.values if whole else ())
         if printed is not None:
             return printed
         return self._level_size(population, factor, level) if factor else self._population_size(population)
@@ -183,7 +206,7 @@ class _Prints:
         whole = self.size(population)
         others = [name for name in self.definition.factors[factor].levels if name != level]
         parts = [
-            _printed_counts(self.by_subject[population, factor, other, PATIENTS], whole.values) for other in others
+            self._printed_counts(self.by_subject[population, factor, other, PATIENTS], whole.values) for other in others
         ]
         if self.definition.factors[factor].complete and whole.exact is not None and all(parts):
             known = [part for part in parts if part is not None]
@@ -199,7 +222,7 @@ class _Prints:
         if measured_in is None:
             possible = size
         else:
-            printed = _printed_counts(self.by_subject[population, factor, level, measured_in], size.values)
+            printed = self._printed_counts(self.by_subject[population, factor, level, measured_in], size.values)
             possible = printed or self._evaluable_bounds(population, measured_in, size)
         printed_out_of = {
             int(row["denominator"])
@@ -222,7 +245,7 @@ class _Prints:
         """Most patients without the measurement, from the closest population that prints it."""
         while population is not None:
             size = self.size(population)
-            printed = _printed_counts(self.by_subject[population, "", "", measured_in], size.values)
+            printed = self._printed_counts(self.by_subject[population, "", "", measured_in], size.values)
             if printed and printed.values and size.values:
                 return max(size.values) - min(printed.values), printed.ledger_rows
             population = self.definition.populations[population].parent
@@ -262,26 +285,25 @@ class _Prints:
             return None
         return sum(total.pop() for total in totals)
 
+    def _printed_counts(self, rows: Sequence[Row], out_of: Iterable[int]) -> Possible | None:
+        """The sizes that rows print, None if there is no row to tell."""
+        counted = [row for row in rows if row["count"]]
+        if counted:
+            agreed = {int(row["count"]) for row in counted}
+            return Possible(tuple(agreed) if len(agreed) == 1 else (), tuple(row["id"] for row in counted))
+        if not rows:
+            return None
+        found: set[int] = set()
+        for n, convention in product(out_of, self.conventions):
+            allowed = [_counts_in_row(row, int(row["denominator"] or n), convention) for row in rows]
+            found |= set.intersection(*allowed)
+        return Possible(tuple(sorted(found)), tuple(row["id"] for row in rows)) if found else None
+
 
 def _counts_in_row(row: Row, n: int, convention: Convention) -> set[int]:
     if row["count"]:
         return {int(row["count"])}
     return set(counts_printed_as(number(row["value"]), denominator=n, convention=convention)) if n else set()
-
-
-def _printed_counts(rows: Sequence[Row], out_of: Iterable[int]) -> Possible | None:
-    """The sizes that rows print, None if there is no row to tell."""
-    counted = [row for row in rows if row["count"]]
-    if counted:
-        agreed = {int(row["count"]) for row in counted}
-        return Possible(tuple(agreed) if len(agreed) == 1 else (), tuple(row["id"] for row in counted))
-    if not rows:
-        return None
-    found: set[int] = set()
-    for n in out_of:
-        allowed = [_counts_in_row(row, int(row["denominator"] or n), "rounding") for row in rows]
-        found |= set.intersection(*allowed)
-    return Possible(tuple(sorted(found)), tuple(row["id"] for row in rows)) if found else None
 
 
 @lru_cache(maxsize=8)
@@ -315,7 +337,7 @@ def single_rates(study: Study) -> list[Rate]:
     subjects = dict.fromkeys((p, e) for p, factor, _, e in prints.by_subject if not factor and e != PATIENTS)
     rates = []
     for population, endpoint in subjects:
-        for convention in CONVENTIONS:
+        for convention in dict.fromkeys((*prints.conventions, *CONVENTIONS)):
             pairs = prints.pairs(population, endpoint, convention)
             if pairs:
                 break
@@ -358,7 +380,7 @@ def count_table(study: Study, population: str, endpoint: str, factor: str) -> Co
     -----
     For levels that partition the population both counts add up to the population's; otherwise the
     rest must be possible too. Percentages are read as rounded, and as truncated only where no
-    table of rounded ones exists.
+    table of rounded ones exists; the other way round in a paper that truncates its percentages.
     """
     prints = _prints(study)
     definition = study.definition.factors[factor]
@@ -370,7 +392,7 @@ def count_table(study: Study, population: str, endpoint: str, factor: str) -> Co
         return None
     join = _Join(prints, population, endpoint, factor, levels, closes=closes)
     candidates: tuple[Candidate, ...] = ()
-    for convention in CONVENTIONS:
+    for convention in dict.fromkeys((*prints.conventions, *CONVENTIONS)):
         if not candidates:
             candidates = tuple(join.fill(convention))
     ids = [
