@@ -42,8 +42,18 @@ def test_the_template_shows_every_key_of_a_definition(tmp_path: Path) -> None:
     write_template(tmp_path, name="example")
     text = (tmp_path / "study.toml").read_text(encoding="utf-8")
     content = tomllib.loads(text)
-    assert set(StudyDefinition.model_fields) - set(content) == {"adjudications"}
+    assert set(StudyDefinition.model_fields) - set(content) == {"adjudications", "literature"}
     assert "[[adjudications]]" in text, "shown as a comment, since the example needs none"
+    assert '\n# literature = "literature"\n' in text, "shown as a comment, since the example is invented"
+
+
+def test_the_commented_literature_folder_works(tmp_path: Path) -> None:
+    write_template(tmp_path, name="example")
+    assert read_study(tmp_path).literature_folder is None
+    file = tmp_path / "study.toml"
+    file.write_text(file.read_text(encoding="utf-8").replace("# literature = ", "literature = "), encoding="utf-8")
+    (tmp_path / "literature").mkdir()
+    assert read_study(tmp_path).literature_folder == (tmp_path / "literature").resolve()
 
 
 def test_the_commented_adjudication_works(tmp_path: Path) -> None:

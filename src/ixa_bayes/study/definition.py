@@ -6,10 +6,10 @@ printed, so that no number is typed twice.
 
 import tomllib
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ixa_bayes.errors import InputError, Problem
 
@@ -125,7 +125,11 @@ class Adjudication(_Strict):
 
 
 class StudyDefinition(_Strict):
-    """The content of ``study.toml``; see ``ixa-bayes new-study`` for an annotated example."""
+    """The content of ``study.toml``; see ``ixa-bayes new-study`` for an annotated example.
+
+    ``literature`` is the folder of other studies' results that may inform priors, relative to the
+    study's own and with ``/`` between its parts. Without it no literature is used.
+    """
 
     name: Name
     title: Text
@@ -135,12 +139,20 @@ class StudyDefinition(_Strict):
     design: Text
     time_unit: Literal["days", "weeks", "months", "years"]
     main_population: Name
+    literature: Text | None = None
     populations: Annotated[dict[Name, Population], Field(min_length=1)]
     factors: dict[Name, Factor] = {}
     endpoints: Annotated[dict[Name, Endpoint], Field(min_length=1)]
     nesting: tuple[Nesting, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
     adjudications: tuple[Adjudication, ...] = ()
+
+    @field_validator("literature")
+    @classmethod
+    def _literature_is_relative(cls, value: str | None) -> str | None:
+        if value is not None and PureWindowsPath(value).anchor:  # a drive, or a leading slash of any system
+            raise ValueError("literature is a folder relative to the study's, so that both can be moved together")
+        return value
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:

@@ -4,9 +4,7 @@ The only home of the ledger's column names. Cells stay the strings that were pri
 derived from them where they are needed (:mod:`ixa_bayes.formulas.printed`).
 """
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -19,6 +17,7 @@ import pandera.pandas as pa
 
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.formulas.printed import PrintedNumber, is_not_reached, parse_number, parse_p
+from ixa_bayes.study.cells import at, read_cells
 from ixa_bayes.study.definition import PATIENTS, StudyDefinition, read_definition
 from ixa_bayes.study.locate import locate
 
@@ -124,6 +123,11 @@ class Study:
     folder: Path
     input_hash: str
 
+    @property
+    def literature_folder(self) -> Path | None:
+        """Folder of other studies' results; None where the study names none, and no literature is then used."""
+        return None if self.definition.literature is None else (self.folder / self.definition.literature).resolve()
+
     def as_printed(self) -> "Study":
         """The same study without its adjudications."""
         return replace(self, definition=self.definition.model_copy(update={"adjudications": ()}))
@@ -183,6 +187,7 @@ def read_study(folder: Path | str) -> Study:
         *_row_problems(table, path=path),
     ]
     problems += _adjudication_problems(table, definition, path=folder / DEFINITION_FILE)
+    problems += _literature_problems(definition, folder=folder)
     if problems:
         raise InputError(problems)
     digest = hashlib.sha256((folder / DEFINITION_FILE).read_bytes() + b"\0" + path.read_bytes()).hexdigest()
@@ -191,91 +196,21 @@ def read_study(folder: Path | str) -> Study:
 
 def _read_cells(path: Path) -> pd.DataFrame:
     """All cells as stripped strings, with the line each row begins on."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise InputError(
-            [
-                Problem(
-                    str(path),
-                    "no such file",
-                    "it must exist",
-                    "check the path, or write a template with `ixa-bayes new-study`",
-                )
-            ]
-        ) from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise InputError(
-            [
-                Problem(
-                    f"{path}, line {line}",
-                    repr(error.object[error.start : error.start + 1]),
-                    "the file must be UTF-8",
-                    "save it again as UTF-8 (in a spreadsheet: CSV UTF-8)",
-                )
-            ]
-        ) from error
-    if "\0" in text:
-        raise InputError([Problem(str(path), "a NUL byte", "the file must be text", "save it again as CSV UTF-8")])
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    problems: list[Problem] = []
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        problems += _header_problems(header, path=path)
-        start = reader.line_num + 1
-        for row in reader:
-            if row and len(row) != len(header):
-                problems.append(
-                    Problem(
-                        f"{path}, line {start}",
-                        f"{len(row)} cells",
-                        f"the header has {len(header)}",
-                        "quote cells that hold a comma, or add the missing commas",
-                    )
-                )
-            elif any(cell.strip() for cell in row):
-                rows.append([cell.strip() for cell in row])
-                lines.append(start)
-            start = reader.line_num + 1
-    except csv.Error as error:
-        problems.append(
-            Problem(f"{path}, line {reader.line_num}", str(error), "the file must be CSV", "close the quoted cell")
-        )
-    if not problems and not rows:
-        problems.append(
-            Problem(str(path), "no rows", "a ledger needs at least one printed statistic", "add rows below the header")
-        )
-    if problems:
-        raise InputError(problems)
-    table = pd.DataFrame(rows, columns=header, dtype=str)
-    for column in COLUMNS:
-        if column not in table:
-            table[column] = ""
-    return table[list(COLUMNS)].assign(line=lines)
-
-
-def _header_problems(header: list[str], *, path: Path) -> Iterator[Problem]:
-    where = f"{path}, line 1"
-    for name in header:
-        if name not in COLUMNS:
-            yield Problem(where, f"column {name!r}", f"the columns are {', '.join(COLUMNS)}", "rename or remove it")
-    for name in sorted({name for name in header if header.count(name) > 1}):
-        yield Problem(where, f"column {name!r} twice", "each column stands once", "remove one")
-    for name in ("id", "location", "population", "endpoint", "kind"):
-        if name not in header:
-            yield Problem(where, f"no column {name!r}", "it must exist", "add it")
+    table = read_cells(
+        path,
+        columns=COLUMNS,
+        required=("id", "location", "population", "endpoint", "kind"),
+        if_absent="check the path, or write a template with `ixa-bayes new-study`",
+    )
+    if table.empty:
+        rule = "a ledger needs at least one printed statistic"
+        raise InputError([Problem(str(path), "no rows", rule, "add rows below the header")])
+    return table.assign(line=table.index).reset_index(drop=True)
 
 
 def records(table: pd.DataFrame) -> list[Row]:
     """Rows as dictionaries; ``line`` is the only cell that is no string and is used in messages only."""
     return cast("list[Row]", table.to_dict("records"))
-
-
-def _at(path: Path, line: int | str, column: str) -> str:
-    return f"{path}, line {line}, column {column!r}"
 
 
 def _schema_problems(table: pd.DataFrame, *, path: Path) -> Iterator[Problem]:
@@ -285,7 +220,7 @@ def _schema_problems(table: pd.DataFrame, *, path: Path) -> Iterator[Problem]:
         for case in error.failure_cases.itertuples():
             rule = "must be unique" if case.check == "field_uniqueness" else str(case.check)
             yield Problem(
-                _at(path, int(table["line"].iloc[int(case.index)]), str(case.column)),
+                at(path, int(table["line"].iloc[int(case.index)]), str(case.column)),
                 repr(case.failure_case),
                 rule,
                 "correct the cell",
@@ -302,7 +237,7 @@ def _reference_problems(table: pd.DataFrame, definition: StudyDefinition, *, pat
     for column, names in known.items():
         for row in records(table[~table[column].isin(names)]):
             yield Problem(
-                _at(path, row["line"], column),
+                at(path, row["line"], column),
                 repr(row[column]),
                 f"study.toml defines {', '.join(sorted(names - {''})) or 'none'}",
                 f"define this {column} in study.toml or correct the cell",
@@ -312,7 +247,7 @@ def _reference_problems(table: pd.DataFrame, definition: StudyDefinition, *, pat
             levels = definition.factors[row["factor"]].levels if row["factor"] else {}
             if row[column] not in levels:
                 yield Problem(
-                    _at(path, row["line"], column),
+                    at(path, row["line"], column),
                     repr(row[column]),
                     f"factor {row['factor']!r} has levels {', '.join(levels) or 'none'}",
                     "define the level in study.toml or correct the cell",
@@ -323,7 +258,7 @@ def _row_problems(table: pd.DataFrame, *, path: Path) -> Iterator[Problem]:
     """What a row contradicts within itself."""
     for row in records(table):
         for column, found, rule, mend in _faults_of_row(row):
-            yield Problem(_at(path, row["line"], column), found, rule, mend)
+            yield Problem(at(path, row["line"], column), found, rule, mend)
 
 
 def _faults_of_row(row: Row) -> Iterator[tuple[str, str, str, str]]:
@@ -422,3 +357,10 @@ def _adjudication_problems(table: pd.DataFrame, definition: StudyDefinition, *, 
         changed = rows[adjudication.row] | {adjudication.field: adjudication.used}
         for column, found, rule, mend in _faults_of_row(changed):
             yield Problem(f"{where} ({column})", found, rule, mend)
+
+
+def _literature_problems(definition: StudyDefinition, *, folder: Path) -> Iterator[Problem]:
+    if definition.literature is not None and not (folder / definition.literature).is_dir():
+        where = f"{folder / DEFINITION_FILE}, key literature"
+        rule = "must be a folder, named relative to the study's"
+        yield Problem(where, repr(definition.literature), rule, "correct it, or remove the key to use no literature")

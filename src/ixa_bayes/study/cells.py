@@ -1,0 +1,101 @@
+"""The cells of a CSV file as text, with the line each row begins on: the one way in for every table of a study."""
+
+import csv
+import io
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from ixa_bayes.errors import InputError, Problem
+
+
+def at(path: Path, line: object, column: str) -> str:
+    """The place of a cell, as messages name it."""
+    return f"{path}, line {line}, column {column!r}"
+
+
+def read_cells(
+    path: Path, *, columns: Collection[str], required: Collection[str], if_absent: str = "check the path"
+) -> pd.DataFrame:
+    """Read a CSV file without interpreting its cells.
+
+    Parameters
+    ----------
+    path : Path
+        UTF-8, with or without a byte order mark; any line ends. Blank rows are skipped.
+    columns : collection of str
+        The columns that may stand in the file, in the order in which they are returned.
+    required : collection of str
+        Those that must; the others are filled with empty cells.
+    if_absent : str
+        What to do where there is no such file, for the message.
+
+    Returns
+    -------
+    pd.DataFrame, shape (row, column)
+        Stripped strings, indexed by ``line``: the line a row begins on, also where cells hold line breaks.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, not UTF-8 or not CSV, or with every fault of header and row lengths.
+    """
+    text = _decoded(path, if_absent=if_absent)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    problems: list[Problem] = []
+    header: list[str] = []
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        problems += _header_problems(header, path=path, columns=columns, required=required)
+        start = reader.line_num + 1
+        for row in reader:
+            if row and len(row) != len(header):
+                problems.append(_ragged(path, start, found=len(row), expected=len(header)))
+            elif any(cell.strip() for cell in row):
+                rows.append([cell.strip() for cell in row])
+                lines.append(start)
+            start = reader.line_num + 1
+    except csv.Error as error:
+        where = f"{path}, line {reader.line_num}"
+        problems.append(Problem(where, str(error), "the file must be CSV", "close the quoted cell"))
+    if problems:
+        raise InputError(problems)
+    table = pd.DataFrame(rows, columns=header, index=pd.Index(lines, name="line", dtype=int), dtype=str)
+    return table.reindex(columns=list(columns), fill_value="")
+
+
+def _decoded(path: Path, *, if_absent: str) -> str:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise InputError([Problem(str(path), "no such file", "it must exist", if_absent)]) from error
+    except UnicodeDecodeError as error:
+        where = f"{path}, line {error.object[: error.start].count(b'\n') + 1}"
+        found = repr(error.object[error.start : error.start + 1])
+        mend = "save it again as UTF-8 (in a spreadsheet: CSV UTF-8)"
+        raise InputError([Problem(where, found, "the file must be UTF-8", mend)]) from error
+    if "\0" in text:
+        raise InputError([Problem(str(path), "a NUL byte", "the file must be text", "save it again as CSV UTF-8")])
+    return text
+
+
+def _header_problems(
+    header: list[str], *, path: Path, columns: Collection[str], required: Collection[str]
+) -> Iterator[Problem]:
+    where = f"{path}, line 1"
+    for name in header:
+        if name not in columns:
+            yield Problem(where, f"column {name!r}", f"the columns are {', '.join(columns)}", "rename or remove it")
+    for name in sorted({name for name in header if header.count(name) > 1}):
+        yield Problem(where, f"column {name!r} twice", "each column stands once", "remove one")
+    for name in required:
+        if name not in header:
+            yield Problem(where, f"no column {name!r}", "it must exist", "add it")
+
+
+def _ragged(path: Path, line: int, *, found: int, expected: int) -> Problem:
+    mend = "quote cells that hold a comma, or add the missing commas"
+    return Problem(f"{path}, line {line}", f"{found} cells", f"the header has {expected}", mend)
