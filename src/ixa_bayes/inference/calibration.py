@@ -170,8 +170,8 @@ def _coverage(tail: float, n_ranks: int, n_bins: int) -> float:
     counts is followed with Poisson steps and conditioned on its end.
     """
     share = np.arange(1, n_bins) / n_bins
-    lowest = binom.ppf(tail / 2, n_ranks, share).astype(int)
-    highest = binom.isf(tail / 2, n_ranks, share).astype(int)
+    lowest = np.asarray(binom.ppf(tail / 2, n_ranks, share), dtype=int)
+    highest = np.asarray(binom.isf(tail / 2, n_ranks, share), dtype=int)
     steps = poisson.pmf(np.arange(n_ranks + 1), n_ranks / n_bins)
     steps = steps[: int(np.flatnonzero(steps > 1e-20).max()) + 1]
     walk = np.zeros(n_ranks + 1)
