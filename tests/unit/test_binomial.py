@@ -106,6 +106,18 @@ def _cdf_by_quantiles(contrast: Contrast, at: float) -> float:
     return total
 
 
+def test_moments_of_the_log_risk_ratio_are_those_of_two_log_rates() -> None:
+    one, two = BetaPosterior(2.5, 17.5), BetaPosterior(62.5, 41.5)
+    mean, variance = [], []
+    for group in (one, two):
+        law = beta(group.a, group.b)
+        mean.append(quad(lambda u, law=law: math.log(law.ppf(u)), 0, 1)[0])
+        variance.append(quad(lambda u, law=law: math.log(law.ppf(u)) ** 2, 0, 1)[0] - mean[-1] ** 2)
+    contrast = Contrast(one, two, "risk_ratio")
+    assert contrast.mean == pytest.approx(mean[0] - mean[1], abs=1e-6)
+    assert contrast.sd == pytest.approx(math.sqrt(sum(variance)), rel=1e-6)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_exchanging_the_groups_mirrors_the_contrast(kind: ContrastKind) -> None:
     one, two = BetaPosterior(2.5, 17.5), BetaPosterior(62.5, 41.5)

@@ -120,6 +120,11 @@ def test_without_censoring_both_designs_agree(censoring: Censoring) -> None:
     assert got.log_hr == calibrate_log_rank(20, 40, events=60, z=2.0).log_hr
 
 
+def test_follow_up_that_stops_at_an_event_sees_that_event() -> None:
+    # One event among 100 against 100: the hypergeometric variance is 1/4 in every cohort.
+    assert calibrate_log_rank(100, 100, events=1, z=0.0).log_rank_variance == 0.25
+
+
 def test_a_z_out_of_reach_is_refused() -> None:
     with pytest.raises(ValueError, match="no hazard ratio"):
         calibrate_log_rank(2, 124, events=30, z=20.0)

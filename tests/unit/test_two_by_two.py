@@ -69,8 +69,8 @@ def test_shapes_broadcast() -> None:
     assert fisher_exact_p(np.arange(5)[:, None], 5, np.arange(4), 6).shape == (5, 4)
 
 
-def test_three_rows_agree_with_exact_enumeration_in_fractions() -> None:
-    r, n = [2, 5, 1], [6, 7, 9]
+@pytest.mark.parametrize(("r", "n"), [([2, 5, 1], [6, 7, 9]), ([1, 2, 9], [6, 7, 9]), ([0, 0, 9], [3, 4, 9])])
+def test_three_rows_agree_with_exact_enumeration_in_fractions(r: list[int], n: list[int]) -> None:
     weight = {
         counts: math.prod(math.comb(size, x) for size, x in zip(n, counts, strict=True))
         for counts in itertools.product(*(range(size + 1) for size in n))
