@@ -12,8 +12,9 @@ from scipy.stats import hypergeom
 from ixa_bayes.formulas.printed import PrintedP, parse_p
 from ixa_bayes.formulas.two_by_two import fisher_exact_p, fisher_exact_p_rows
 from ixa_bayes.study.audit.findings import TESTS_REPRODUCED, Finding
+from ixa_bayes.study.audit.percentages import paper_convention
 from ixa_bayes.study.audit.prints import Prints, digits, overlap, p_words
-from ixa_bayes.study.counts import CountTable
+from ixa_bayes.study.counts import MOST_CANDIDATES, CountTable
 from ixa_bayes.study.ledger import Row
 
 CHECK: Final = "fisher_recomputed"
@@ -59,7 +60,8 @@ def check_fisher(prints: Prints) -> Iterator[Finding]:
             tuple(without_table),
             printed=f"{len(without_table)} p values of exact tests",
             computed="",
-            explanation="The rates of the compared groups are not printed, or no counts can be recovered from them.",
+            explanation="Rates of the compared groups are not printed, or leave no counts, too many, or counts that "
+            "depend on whether the paper rounds or truncates.",
             consequence="These p values are not reproduced.",
         )
 
@@ -75,10 +77,21 @@ def _tested(prints: Prints, row: Row) -> _Tested | None:
     for table in prints.closed_tables:
         if (table.population, table.endpoint, table.factor) != (row["population"], row["endpoint"], row["factor"]):
             continue
+        if len(table.candidates) >= MOST_CANDIDATES:
+            return None  # the true table may be beyond those that were listed
+        if not _settled(prints, table):
+            return None
         cells = _project(prints, row, table)
         if cells:
             return _Tested(row, table, cells)
     return None
+
+
+def _settled(prints: Prints, table: CountTable) -> bool:
+    """Whether the counts do not depend on how the paper prints its percentages, or this is known."""
+    rows = [prints.by_id[row] for row in table.ledger_rows]
+    assumed = table.candidates[0].convention
+    return paper_convention(prints) == assumed or all(row["count"] for row in rows if row["kind"] == "percent")
 
 
 def _project(prints: Prints, row: Row, table: CountTable) -> tuple[Cells, ...]:

@@ -79,7 +79,8 @@ def _inflation(
     inflation = bounds[1] * se**2
     nested, nested_words = nesting_inflation(prints, comparison)
     known = bounds[0] > 0
-    alarm = known and bounds[0] * box.standard_error[0] ** 2 > INFLATION_LIMIT * nested and not is_ambiguous(row)
+    expected = bounds[0] * _imbalance(prints, comparison, math.exp(sum(box.log_ratio) / 2)) if known else 0.0
+    alarm = expected * box.standard_error[0] ** 2 > INFLATION_LIMIT * nested and not is_ambiguous(row)
     events = max(prints.events(comparison.population, comparison.endpoint).values)
     split = f" or {events / inflation:.1f} of groups of these sizes" if known else ""
     computed = (
@@ -105,34 +106,46 @@ def _inflation(
     )
 
 
+def _imbalance(prints: Prints, comparison: Comparison, hazard_ratio: float) -> float:
+    """Information left where the hazard ratio makes the groups' shares of events more uneven than their sizes."""
+    first = prints.size(comparison.population, comparison.factor, comparison.level).exact or 0
+    second = prints.size(comparison.population, comparison.factor, comparison.comparator).exact or 0
+    at_one = first * second / (first + second) ** 2
+    at_ratio = first * hazard_ratio * second / (first * hazard_ratio + second) ** 2
+    return min(at_ratio / at_one, 1.0)
+
+
 def nesting_inflation(prints: Prints, comparison: Comparison) -> tuple[float, str]:
-    """Variance inflation of a factor that lies within others, if these stand in the model too.
+    """Variance inflation of a factor that lies within others, or has others within it, if these stand in the model too.
 
     Returns
     -------
     float
         1 / (1 - R^2) of the factor on all the factors it lies within, which are taken as
-        independent of each other among the patients outside it; 1 without nesting or sizes.
+        independent of each other among the patients outside it, or on the one within it that
+        inflates most; 1 without nesting or sizes.
     str
-        The same in words, with that of each outer factor alone.
+        The same in words, with that of each other factor alone.
     """
     n = prints.size(comparison.population).exact
-    inner = prints.size(comparison.population, comparison.factor, comparison.level).exact
-    shares: dict[str, float] = {}
+    shares: dict[str, tuple[float, float]] = {}
+    own = (comparison.factor, comparison.level)
     for nesting in prints.definition.nesting:
-        if (nesting.inner.factor, nesting.inner.level) != (comparison.factor, comparison.level) or not n or not inner:
+        inner, outer = (nesting.inner.factor, nesting.inner.level), (nesting.outer.factor, nesting.outer.level)
+        sizes = [prints.size(comparison.population, *group).exact for group in (inner, outer)]
+        small, large = sizes
+        if own not in (inner, outer) or not n or not small or not large or not small <= large < n:
             continue
-        outer = prints.size(comparison.population, nesting.outer.factor, nesting.outer.level).exact
-        if outer is not None and inner <= outer < n and inner < n:
-            shares[prints.definition.factors[nesting.outer.factor].label] = (outer - inner) / (n - inner)
-    if not shares or not n or not inner:
+        other = prints.definition.factors[(outer if own == inner else inner)[0]].label
+        shares[other] = small / n, (large - small) / (n - small)
+    if not shares:
         return 1.0, "no nesting of known size explains any of it"
-    share = inner / n
-    single = {label: _nested_vif(share, [outside]) for label, outside in shares.items()}
-    joint = _nested_vif(share, list(shares.values()))
+    single = {label: _nested_vif(share, [outside]) for label, (share, outside) in shares.items()}
     words = ", ".join(f"{value:.1f} with {label} in the model" for label, value in single.items())
-    together = f", {joint:.1f} with all of them" if len(single) > 1 else ""
-    return joint, f"nesting explains {words}{together}"
+    if len({share for share, _ in shares.values()}) > 1 or len(single) == 1:
+        return max(single.values()), f"nesting explains {words}"
+    joint = _nested_vif(next(iter(shares.values()))[0], [outside for _, outside in shares.values()])
+    return joint, f"nesting explains {words}, {joint:.1f} with all of them"
 
 
 def _nested_vif(share: float, outside: list[float]) -> float:

@@ -21,9 +21,9 @@ BESIDE: Final = "implied_hazard_ratios"
 
 SHAPES: Final = (0.7, 1.4)
 """Weibull shapes that turn a ratio of medians into a hazard ratio; outside them hazards change sharply with time."""
-Z_APART: Final = 3.5
+Z_APART: Final = 3.0
 """Distance in z between what medians and what p say; under proportional hazards it has an SD near 1."""
-SE_APART: Final = 3.5
+SE_APART: Final = 3.3
 """Distance of adjusted and unadjusted log ratio in standard errors of both, taken as independent."""
 
 

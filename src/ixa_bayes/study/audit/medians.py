@@ -14,6 +14,8 @@ from ixa_bayes.study.ledger import RATIO_KINDS, Row, number
 POOLED: Final = "pooled_median"
 CLAIM: Final = "stated_direction"
 SIGNIFICANT: Final = 0.05
+MEDIANS_CLOSE: Final = 1.25
+"""Ratio of two medians up to which curves that cross can put them in the other order than the test."""
 KAPLAN_MEIER_SLACK: Final = 0.05
 """Part of its value by which a pooled Kaplan-Meier median may leave the range of its parts under unequal censoring."""
 
@@ -39,7 +41,7 @@ def _pooled(prints: Prints, pooled: Row, parts: list[Row], *, factor: str) -> It
     at_least, at_most = _ends(pooled)
     censored = prints.kind_of(pooled["endpoint"]) == "time_to_event"
     slack = KAPLAN_MEIER_SLACK if censored else 0.0
-    if at_most * (1 + slack) >= low and at_least * (1 - slack) <= high:
+    if at_least == math.inf or (at_most * (1 + slack) >= low and at_least * (1 - slack) <= high):
         return
     severity: Severity = "implausible" if censored else "contradiction"
     yield Finding(
@@ -129,9 +131,13 @@ def _against_values(prints: Prints, row: Row, comparison: Comparison, *, stated:
     unclear = low[0] <= high[1] and high[0] <= low[1]
     if unclear or (low[0] > high[1]) == (stated > 0):
         return
+    # A test compares whole distributions: medians that differ little can stand in the other order.
+    small, large = sorted([low, high])
+    close = first["kind"] == "median" and large[0] <= MEDIANS_CLOSE * small[1]
+    severity: Severity = "implausible" if close else "contradiction"
     yield Finding(
         CLAIM,
-        "note" if is_ambiguous(row) else "contradiction",
+        "note" if is_ambiguous(row) else severity,
         (row["id"], first["id"], second["id"]),
         printed=f"{first['value']} against {second['value']}, {p_words(row['p'])}; said to be {row['claim']}".replace(
             ", ;", ";"

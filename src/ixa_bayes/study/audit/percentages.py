@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from ixa_bayes.formulas.printed import Convention, PrintedNumber, counts_printed_as
@@ -55,8 +55,8 @@ def check_percentages(prints: Prints) -> Iterator[Finding]:
     Exact arithmetic; both half-up and half-even rounding are allowed, and truncation wherever the
     paper's other percentages do not exclude it.
     """
-    verdicts = [verdict for row in prints.rows if (verdict := _verdict(prints, row))]
-    convention = _convention(verdicts)
+    verdicts = _verdicts(prints)
+    convention = paper_convention(prints)
     joined = {culprit.row for table in prints.tables for culprit in table.culprits}
     for verdict in verdicts:
         if verdict.row["id"] in joined:
@@ -115,8 +115,15 @@ def _sizes_around(prints: Prints, population: str | None) -> set[int]:
     return found
 
 
-def _convention(verdicts: list[_Verdict]) -> Convention | None:
+@lru_cache(maxsize=4)
+def _verdicts(prints: Prints) -> tuple[_Verdict, ...]:
+    return tuple(verdict for row in prints.rows if (verdict := _verdict(prints, row)))
+
+
+@lru_cache(maxsize=4)
+def paper_convention(prints: Prints) -> Convention | None:
     """How the paper prints its percentages, where enough of them can have been printed in one way only."""
+    verdicts = _verdicts(prints)
     only_rounded = sum(v.rounding and not v.truncation for v in verdicts)
     only_truncated = sum(v.truncation and not v.rounding for v in verdicts)
     if only_rounded >= max(DECISIVE_AT_LEAST, DECISIVE_RATIO * only_truncated):
@@ -146,7 +153,9 @@ def _impossible(prints: Prints, verdict: _Verdict) -> Finding:
     )
 
 
-def _other_convention(prints: Prints, verdict: _Verdict, convention: Convention, verdicts: list[_Verdict]) -> Finding:
+def _other_convention(
+    prints: Prints, verdict: _Verdict, convention: Convention, verdicts: tuple[_Verdict, ...]
+) -> Finding:
     row = verdict.row
     needed = [v.row["id"] for v in verdicts if getattr(v, convention) and not (v.rounding and v.truncation)]
     how, other = ("truncated", "rounded") if convention == "rounding" else ("rounded", "truncated")
@@ -237,7 +246,7 @@ def _truncated_table(prints: Prints, table: CountTable) -> Finding:
 
 def _table_finding(prints: Prints, table: CountTable, culprits: dict[str, tuple[str, ...]], *, because: str) -> Finding:
     rates = [row for row in map(prints.by_id.__getitem__, table.ledger_rows) if row["endpoint"] == table.endpoint]
-    named = [f"{row}: {' or '.join(fits[:MOST_SUGGESTIONS])}" for row, fits in culprits.items()]
+    named = [f"{row}: {listed(fits).replace(', ', ' or ')}" for row, fits in culprits.items()]
     return Finding(
         CHECK,
         "contradiction",

@@ -31,6 +31,7 @@ class Prints:
         self.definition = study.definition
         self.rows: list[Row] = records(study.statistics)
         self.by_id = {row["id"]: row for row in self.rows}
+        self._events: dict[tuple[str, str], Possible] = {}
         self.by_subject: dict[Subject, list[Row]] = defaultdict(list)
         for row in self.rows:
             if not row["comparator"]:
@@ -63,7 +64,9 @@ class Prints:
 
     def events(self, population: str, endpoint: str) -> Possible:
         """Possible numbers of events of a time-to-event endpoint in a population."""
-        return n_events(self.study, population, endpoint)
+        if (population, endpoint) not in self._events:
+            self._events[population, endpoint] = n_events(self.study, population, endpoint)
+        return self._events[population, endpoint]
 
     def comparison(self, row: Row) -> Comparison | None:
         """The two levels that a row compares; None if it compares none or more than two."""

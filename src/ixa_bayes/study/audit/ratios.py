@@ -16,6 +16,8 @@ SYMMETRY: Final = "interval_symmetry"
 INTERVAL_P: Final = "interval_and_p"
 LIMIT_AT_ONE: Final = "limit_at_one"
 SIGNIFICANT: Final = 0.05
+OTHER_TEST_Z: Final = 0.5
+"""Distance in z that a likelihood-ratio or score test beside a Wald interval can explain."""
 CI_PROB: Final = {"ci90": 0.90, "ci95": 0.95, "ci99": 0.99}
 
 Box = tuple[float, float]
@@ -156,7 +158,8 @@ def _interval_and_p(prints: Prints, row: Row, box: RatioBox, printed: PrintedP) 
     allowed, implied = _allowed(printed), box.p
     if overlap(allowed, implied, relative=1e-6):
         return
-    gross = implied[0] >= SIGNIFICANT >= allowed[1] or implied[1] < SIGNIFICANT <= allowed[0]
+    flips = implied[0] >= SIGNIFICANT >= allowed[1] or implied[1] < SIGNIFICANT <= allowed[0]
+    gross = flips and _distance_in_z(allowed, implied) > OTHER_TEST_Z
     yield Finding(
         INTERVAL_P,
         "contradiction" if gross and not is_ambiguous(row) else "implausible",
@@ -166,12 +169,18 @@ def _interval_and_p(prints: Prints, row: Row, box: RatioBox, printed: PrintedP) 
         explanation=f"{prints.subject_words(row)}: the printed p value is not the one that the interval gives"
         + (
             ", and the two lie on different sides of 0.05."
-            if gross
+            if flips
             else "; a likelihood-ratio or score test beside a Wald interval can explain a small difference."
         ),
         consequence="The reanalysis uses the ratio and its interval, not the p value.",
         inspect_sr_item=TESTS_REPRODUCED,
     )
+
+
+def _distance_in_z(first: Box, second: Box) -> float:
+    """Distance of two disjoint intervals of p values in normal deviates."""
+    inner = sorted([first, second])
+    return -float(ndtri(inner[0][1] / 2)) + float(ndtri(min(inner[1][0], 1.0) / 2))
 
 
 def _allowed(printed: PrintedP) -> Box:

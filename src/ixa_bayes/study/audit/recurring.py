@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from itertools import combinations
 from typing import Final
 
 from scipy.special import betainc
@@ -13,13 +12,16 @@ from ixa_bayes.study.ledger import Row
 
 RECURRING: Final = "recurring_median"
 HEAPING: Final = "measurement_grid"
-FACTORS_SHARING: Final = 4
-"""Factors in whose subgroups one median must recur; large overlapping subgroups often share their population's."""
-SHARE_OF_FACTORS: Final = 0.5
+GROUPS_SHARING: Final = 6
+"""Groups (one per factor, and the whole) that must share a median; large overlapping ones often share the whole's."""
+SHARE_OF_GROUPS: Final = 0.7
+SIGNIFICANT_DIGITS: Final = 3
+"""Digits that a median must have; two often agree by chance."""
 FEWEST_DIGITS: Final = 6
 HEAPING_P: Final = 0.001
-"""Probability, over all pairs of last digits, that so many evenly spread last digits fall on two."""
-DIGIT_PAIRS: Final = 45
+"""Probability, over all the pairs, that so many of evenly spread last digits fall on one pair."""
+DIGIT_PAIRS: Final = [(first, (first + 1) % 10) for first in range(10)] + [(0, 5)]
+"""Last digits that a grid of whole or half units, rounded or truncated, leaves."""
 
 
 def check_recurring(prints: Prints) -> Iterator[Finding]:
@@ -34,11 +36,10 @@ def check_recurring(prints: Prints) -> Iterator[Finding]:
             sharing = [row for row in rows if row["value"] == text]
             shared = {row["factor"] for row in sharing if row["factor"]}
             number = value_of(sharing[0])
-            if (
-                number is None
-                or number.decimals == 0
-                or len(shared) < max(FACTORS_SHARING, SHARE_OF_FACTORS * len(factors))
-            ):
+            if number is None or number.exact / number.step < 10 ** (SIGNIFICANT_DIGITS - 1):
+                continue
+            pooled = any(not row["factor"] for row in sharing)
+            if len(shared) + pooled < max(GROUPS_SHARING, SHARE_OF_GROUPS * (len(factors) + 1)):
                 continue
             yield _recurs(prints, (population, endpoint), text, sharing, factors=len(factors))
 
@@ -48,7 +49,7 @@ def _recurs(prints: Prints, subject: tuple[str, str], text: str, rows: list[Row]
     groups = [prints.level_words(row["factor"], row["level"]) for row in rows if row["factor"] and row["level"]]
     return Finding(
         RECURRING,
-        "note",
+        "implausible",
         tuple(row["id"] for row in rows),
         printed=text,
         computed=f"in {len(groups)} subgroups, of {factors} factors with medians: "
@@ -94,14 +95,13 @@ def check_heaping(prints: Prints) -> Iterator[Finding]:
 
 def _heaped(prints: Prints, endpoint: str, found: dict[str, str]) -> Iterator[Finding]:
     last = Counter(text[-1] for text in found)
-    pair = max(combinations("0123456789", 2), key=lambda digits: last[digits[0]] + last[digits[1]])
-    hits, total = last[pair[0]] + last[pair[1]], len(found)
-    p = min(1.0, DIGIT_PAIRS * _binomial_tail(hits, total, 0.2))
+    pair = max(DIGIT_PAIRS, key=lambda digits: sum(last[str(digit)] for digit in digits))
+    hits, total = sum(last[str(digit)] for digit in pair), len(found)
+    p = min(1.0, len(DIGIT_PAIRS) * _binomial_tail(hits, total, 0.2))
     if p > HEAPING_P:
         return
-    adjacent = pair == ("0", "9") or int(pair[1]) - int(pair[0]) == 1
     unit = prints.definition.endpoints[endpoint].unit or prints.definition.time_unit
-    whole = adjacent and "0" in pair
+    whole = pair in ((9, 0), (0, 1))
     yield Finding(
         HEAPING,
         "implausible",

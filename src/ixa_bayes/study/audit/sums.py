@@ -1,5 +1,6 @@
 """Parts and wholes: components of an endpoint, levels of a factor, nested groups and their differences."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final
@@ -9,7 +10,7 @@ from ixa_bayes.formulas.two_by_two import fisher_exact_p
 from ixa_bayes.study.audit.findings import NUMBERS_OF_PARTICIPANTS, POSSIBLE_STATISTICS, Finding
 from ixa_bayes.study.audit.prints import Prints, Subject, digits, is_ambiguous, row_words
 from ixa_bayes.study.counts import CONVENTIONS, CountTable, Possible, evaluable
-from ixa_bayes.study.definition import PATIENTS, Nesting
+from ixa_bayes.study.definition import PATIENTS, Nesting, Subgroup
 from ixa_bayes.study.ledger import Row, number
 
 COMPONENTS: Final = "components_add_up"
@@ -29,6 +30,7 @@ def check_sums(prints: Prints) -> Iterator[Finding]:
     for nesting in prints.definition.nesting:
         yield from _nested_sizes(prints, nesting)
         yield from _subtraction(prints, nesting)
+    yield from _nested_sums(prints)
 
 
 def _bounds(rows: list[Row], n: int) -> Bounds | None:
@@ -216,6 +218,31 @@ def _nested_sizes(prints: Prints, nesting: Nesting) -> Iterator[Finding]:
         large = _counted(prints, (population, outer.factor, outer.level, PATIENTS))
         if small and large and int(small["count"]) > int(large["count"]):
             yield _exceeds(prints, small, large)
+
+
+def _nested_sums(prints: Prints) -> Iterator[Finding]:
+    """Several levels of one factor within the same group: their sizes cannot add up to more than it."""
+    inside: dict[tuple[Subgroup, str], list[str]] = defaultdict(list)
+    for nesting in prints.definition.nesting:
+        inside[nesting.outer, nesting.inner.factor].append(nesting.inner.level)
+    for population in prints.definition.populations:
+        for (outer, factor), levels in inside.items():
+            whole = _counted(prints, (population, outer.factor, outer.level, PATIENTS))
+            parts = [_counted(prints, (population, factor, level, PATIENTS)) for level in dict.fromkeys(levels)]
+            known = [part for part in parts if part]
+            total = sum(int(part["count"]) for part in known)
+            if whole is None or len(known) < 2 or total <= int(whole["count"]):
+                continue
+            yield Finding(
+                NESTED,
+                "note" if any(map(is_ambiguous, [whole, *known])) else "contradiction",
+                (whole["id"], *(part["id"] for part in known)),
+                printed=f"{whole['count']}; {', '.join(part['count'] for part in known)}",
+                computed=f"together {total}",
+                explanation=f"{prints.subject_words(whole)}: the subgroups within it count more patients together.",
+                consequence="No size is derived from these counts.",
+                inspect_sr_item=NUMBERS_OF_PARTICIPANTS,
+            )
 
 
 def _counted(prints: Prints, subject: Subject) -> Row | None:
