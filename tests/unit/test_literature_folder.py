@@ -49,3 +49,13 @@ def test_a_folder_that_only_one_machine_has_is_refused(make_study: StudyMaker, f
     with pytest.raises(InputError, match="relative to the study's") as caught:
         make_study(RATE, definition=naming(folder))
     assert caught.value.problems[0].found == repr(folder)
+
+
+def test_a_changed_table_changes_the_hash_of_the_study(make_study: StudyMaker, tmp_path: Path) -> None:
+    (tmp_path / "literature").mkdir()
+    hashes = []
+    for content in ("a", "b"):
+        (tmp_path / "literature" / "response.csv").write_text(content, encoding="utf-8")
+        hashes.append(make_study(RATE, definition=naming("literature")).input_hash)
+    assert hashes[0] != hashes[1]
+    assert make_study(RATE, definition=naming("literature")).input_hash == hashes[1]

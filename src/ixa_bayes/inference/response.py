@@ -280,7 +280,8 @@ class _LiteraturePriors:
     def __init__(self, study: Study, analysis: ResponseAnalysis) -> None:
         self._definition = study.definition
         self._settings = analysis.literature
-        regimens = read_response()["regimen"].unique() if analysis.literature else ()
+        self._folder = study.literature_folder
+        regimens = read_response(self._folder)["regimen"].unique() if analysis.literature else ()
         self._regimens = {str(name).casefold(): str(name) for name in regimens}
         self._known: dict[tuple[str, str], LiteraturePrior | None] = {}
 
@@ -320,7 +321,7 @@ class _LiteraturePriors:
             return None
         key = regimen, endpoint
         if key not in self._known:
-            rows = response_prior_rows(regimen, endpoint)
+            rows = response_prior_rows(self._folder, regimen, endpoint)
             pairs = [(int(r), int(n)) for r, n in zip(rows["count"], rows["n_evaluable"], strict=True)]
             self._known[key] = literature_prior(pairs, self._settings) if pairs else None
         return self._known[key]

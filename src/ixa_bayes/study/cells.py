@@ -1,4 +1,4 @@
-"""The cells of a CSV file as text, with the line each row begins on: the one way in for every table of a study."""
+"""The one way in for every CSV table of a study: cells as text, and faults told by the line they stand on."""
 
 import csv
 import io
@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pandas as pd
+import pandera.pandas as pa
 
 from ixa_bayes.errors import InputError, Problem
 
@@ -65,6 +66,27 @@ def read_cells(
         raise InputError(problems)
     table = pd.DataFrame(rows, columns=header, index=pd.Index(lines, name="line", dtype=int), dtype=str)
     return table.reindex(columns=list(columns), fill_value="")
+
+
+def schema_problems(table: pd.DataFrame, schema: pa.DataFrameSchema, *, path: Path) -> Iterator[Problem]:
+    """Every cell that breaks a rule of its column.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Indexed by line, as :func:`read_cells` returns it.
+    schema : pa.DataFrameSchema
+        The error text of each check is the rule that is told.
+    path : Path
+        For the messages.
+    """
+    told = {"field_uniqueness": "must be unique", "not_nullable": "must be filled"}
+    try:
+        schema.validate(table, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        for case in error.failure_cases.itertuples():
+            rule = told.get(str(case.check), str(case.check))
+            yield Problem(at(path, case.index, str(case.column)), repr(case.failure_case), rule, "correct the cell")
 
 
 def _decoded(path: Path, *, if_absent: str) -> str:

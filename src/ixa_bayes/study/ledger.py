@@ -17,7 +17,7 @@ import pandera.pandas as pa
 
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.formulas.printed import PrintedNumber, is_not_reached, parse_number, parse_p
-from ixa_bayes.study.cells import at, read_cells
+from ixa_bayes.study.cells import at, read_cells, schema_problems
 from ixa_bayes.study.definition import PATIENTS, StudyDefinition, read_definition
 from ixa_bayes.study.locate import locate
 
@@ -115,7 +115,8 @@ class Study:
     folder : Path
         Where the study was read from.
     input_hash : str
-        SHA-256 over both files, by which results know what they were computed from.
+        SHA-256 over both files and the tables of the literature folder, by which results know what
+        they were computed from.
     """
 
     definition: StudyDefinition
@@ -182,7 +183,7 @@ def read_study(folder: Path | str) -> Study:
     path = folder / STATISTICS_FILE
     table = _read_cells(path)
     problems = [
-        *_schema_problems(table, path=path),
+        *schema_problems(table.set_index("line"), SCHEMA, path=path),
         *_reference_problems(table, definition, path=path),
         *_row_problems(table, path=path),
     ]
@@ -190,8 +191,20 @@ def read_study(folder: Path | str) -> Study:
     problems += _literature_problems(definition, folder=folder)
     if problems:
         raise InputError(problems)
-    digest = hashlib.sha256((folder / DEFINITION_FILE).read_bytes() + b"\0" + path.read_bytes()).hexdigest()
-    return Study(definition=definition, statistics=table.set_index("id", drop=False), folder=folder, input_hash=digest)
+    study = Study(definition=definition, statistics=table.set_index("id", drop=False), folder=folder, input_hash="")
+    return replace(study, input_hash=_hash(study))
+
+
+def _hash(study: Study) -> str:
+    digest = hashlib.sha256()
+    literature = study.literature_folder
+    for path in (
+        study.folder / DEFINITION_FILE,
+        study.folder / STATISTICS_FILE,
+        *(sorted(literature.glob("*.csv")) if literature else ()),
+    ):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _read_cells(path: Path) -> pd.DataFrame:
@@ -211,20 +224,6 @@ def _read_cells(path: Path) -> pd.DataFrame:
 def records(table: pd.DataFrame) -> list[Row]:
     """Rows as dictionaries; ``line`` is the only cell that is no string and is used in messages only."""
     return cast("list[Row]", table.to_dict("records"))
-
-
-def _schema_problems(table: pd.DataFrame, *, path: Path) -> Iterator[Problem]:
-    try:
-        SCHEMA.validate(table, lazy=True)
-    except pa.errors.SchemaErrors as error:
-        for case in error.failure_cases.itertuples():
-            rule = "must be unique" if case.check == "field_uniqueness" else str(case.check)
-            yield Problem(
-                at(path, int(table["line"].iloc[int(case.index)]), str(case.column)),
-                repr(case.failure_case),
-                rule,
-                "correct the cell",
-            )
 
 
 def _reference_problems(table: pd.DataFrame, definition: StudyDefinition, *, path: Path) -> Iterator[Problem]:
