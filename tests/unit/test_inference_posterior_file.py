@@ -31,6 +31,16 @@ def test_what_is_saved_is_read_back(posterior: xr.DataTree, tmp_path: Path) -> N
     assert [found.name for found in path.parent.iterdir()] == ["toy.nc"]
 
 
+def test_a_reader_of_the_old_file_is_not_disturbed(posterior: xr.DataTree, tmp_path: Path) -> None:
+    path = save_posterior(posterior, tmp_path / "toy.nc")
+    before = path.read_bytes()
+    with path.open("rb") as reading:
+        posterior.attrs["seed"] = 4
+        save_posterior(posterior, path)
+        assert reading.read() == before
+    assert load_posterior(path, expected=WHO).attrs["seed"] == 4
+
+
 @pytest.mark.parametrize("name", IDENTITY)
 def test_a_file_of_another_model_or_data_is_refused(posterior: xr.DataTree, tmp_path: Path, name: str) -> None:
     path = save_posterior(posterior, tmp_path / "toy.nc")

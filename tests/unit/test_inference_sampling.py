@@ -9,7 +9,7 @@ import xarray as xr
 
 from ixa_bayes.inference import compiled
 from ixa_bayes.inference.compiled import Program, cache_folder, compiled_names, program
-from ixa_bayes.inference.hierarchical import fit_hierarchical, hierarchical_program
+from ixa_bayes.inference.hierarchical import fit_hierarchical, hierarchical_program, question_hash
 from ixa_bayes.inference.posterior_file import load_posterior, save_posterior
 from ixa_bayes.inference.sampling import CHAINS, SamplerSettings, sample
 from ixa_bayes.models.response import SLOTS, Groups, ModelData, model_data
@@ -105,6 +105,11 @@ class TestFit:
         assert one.attrs["data_sha256"] != two.attrs["data_sha256"]
         assert float(two["posterior"]["tau"].mean()) > float(one["posterior"]["tau"].mean())
 
+    def test_other_labels_are_another_question(self) -> None:
+        data = model_data(GROUPS, NUMBERS)
+        swapped = Groups(("no", "yes"), GROUPS.responders, GROUPS.evaluable)
+        assert question_hash(GROUPS, data) != question_hash(swapped, data)
+
     def test_arviz_reads_the_groups(self) -> None:
         import arviz as az
 
@@ -112,6 +117,29 @@ class TestFit:
         with pytest.warns(UserWarning, match="Pareto"):
             assert az.loo(fit).n_data_points == 2
         assert not az.psense(fit, group="prior", group_var_names=["mu", "tau"]).to_array().isnull().any()
+
+
+def test_an_interruption_stops_the_chains(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Chains that ran on would hold the cores of whatever the user does next."""
+    import nutpie
+
+    stopped: list[bool] = []
+
+    class Running:
+        def wait(self) -> None:
+            raise KeyboardInterrupt
+
+        def cancel(self) -> None:
+            stopped.append(True)
+
+    class Compiled:
+        def with_data(self) -> "Compiled":
+            return self
+
+    monkeypatch.setattr(nutpie, "sample", lambda *_, **__: Running())
+    with pytest.raises(KeyboardInterrupt):
+        sample(Program("toy/1", Compiled(), {}), {}, settings=SHORT, seed=1)
+    assert stopped == [True]
 
 
 @pytest.fixture

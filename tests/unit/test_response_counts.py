@@ -21,6 +21,7 @@ ANALYSIS = ResponseAnalysis.model_validate(
 )
 N = {"endpoint": "patients", "kind": "count"}
 RATE = {"endpoint": "response", "kind": "percent"}
+COUNTED = {"endpoint": "toxicity", "kind": "count"}
 FEMALE = {"factor": "sex", "level": "female"}
 MALE = {"factor": "sex", "level": "male"}
 WHOLE = (
@@ -70,9 +71,21 @@ def test_an_impossible_table_is_listed_with_what_would_fit(make_study: StudyMake
 
 def test_adjudicated_and_printed_are_both_there(make_study: StudyMaker) -> None:
     found = _sexes(make_study, "61.1", definition=DEFINITION + ADJUDICATION)
-    assert _cells(_by_subject(found, "sex")) == [((11, 53), (38, 84))]
+    used = _by_subject(found, "sex")
+    assert _cells(used) == [((11, 53), (38, 84))]
+    assert used.note == "row_5 prints 61.1, 63.1 is used: only 53 of 84 completes the table"
     assert _by_subject(found, "sex", basis="as_printed").status == "impossible"
     assert not [counts for counts in found if counts.factor == "" and counts.basis == "as_printed"]
+
+
+def test_a_level_without_patients_is_shown_as_such(make_study: StudyMaker) -> None:
+    study = make_study(
+        N | {"count": "10"},
+        COUNTED | {"count": "4"},
+        N | FEMALE | {"count": "10"},
+        COUNTED | FEMALE | {"count": "4"},
+    )
+    assert _cells(_by_subject(response_counts(study, ANALYSIS), "sex")) == [((4, 0), (10, 0))]
 
 
 def test_sizes_and_percentages_leave_one_table(make_study: StudyMaker) -> None:

@@ -77,6 +77,7 @@ def response_counts(study: Study, analysis: ResponseAnalysis) -> list[Counts]:
     used = [counts for counts in _all_counts(study, "used") if counts.endpoint in wanted]
     if not study.definition.adjudications:
         return used
+    used = [_with_adjudications(study, counts) for counts in used]
     fillings = {counts.subject: counts.candidates for counts in used}
     printed = [
         counts
@@ -84,6 +85,17 @@ def response_counts(study: Study, analysis: ResponseAnalysis) -> list[Counts]:
         if counts.endpoint in wanted and counts.candidates != fillings.get(counts.subject)
     ]
     return used + printed
+
+
+def _with_adjudications(study: Study, counts: Counts) -> Counts:
+    """The same counts, with a note on every adjudicated cell that they rest on."""
+    notes = [
+        f"{adjudication.row} prints {study.statistics.loc[adjudication.row, adjudication.field]!s}, "
+        f"{adjudication.used} is used: {adjudication.reason}"
+        for adjudication in study.definition.adjudications
+        if adjudication.row in counts.ledger_rows
+    ]
+    return replace(counts, note="; ".join(filter(None, [counts.note, *notes])))
 
 
 def _all_counts(study: Study, basis: Basis) -> Iterator[Counts]:
@@ -100,15 +112,14 @@ def _all_counts(study: Study, basis: Basis) -> Iterator[Counts]:
 
 
 def _of_rate(rate: Rate, basis: Basis) -> Counts:
-    candidates = [Candidate((r,), (n,), "rounding") for r, n in rate.candidates if n]
-    table = CountTable(rate.population, rate.endpoint, "", ("",), tuple(candidates), (), (), rate.ledger_rows)
+    candidates = tuple(Candidate((r,), (n,), "rounding") for r, n in rate.candidates)
+    table = CountTable(rate.population, rate.endpoint, "", ("",), candidates, (), (), rate.ledger_rows)
     return _counts(table, basis, by_p=False)
 
 
 def _of_table(study: Study, table: CountTable, basis: Basis) -> Counts:
-    filled = replace(table, candidates=tuple(c for c in table.candidates if all(c.evaluable)))
-    agreeing = agreeing_with_p(study, filled)
-    return _counts(agreeing, basis, by_p=len(agreeing.candidates) < len(filled.candidates))
+    agreeing = agreeing_with_p(study, table)
+    return _counts(agreeing, basis, by_p=len(agreeing.candidates) < len(table.candidates))
 
 
 def _counts(table: CountTable, basis: Basis, *, by_p: bool) -> Counts:
@@ -142,7 +153,7 @@ def _shown(candidates: tuple[Candidate, ...]) -> tuple[tuple[int, Candidate], ..
 
 
 def _rate(candidate: Candidate, level: int) -> float:
-    return candidate.responders[level] / candidate.evaluable[level]
+    return candidate.responders[level] / max(candidate.evaluable[level], 1)
 
 
 def _note(table: CountTable, status: Status, shown: int, *, by_p: bool) -> str:
