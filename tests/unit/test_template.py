@@ -12,6 +12,14 @@ from ixa_bayes.formulas.printed import parse_p
 from ixa_bayes.study.audit import audit
 from ixa_bayes.study.definition import StudyDefinition
 from ixa_bayes.study.ledger import COLUMNS, KINDS, read_study
+from ixa_bayes.study.literature import (
+    TABLES,
+    read_cited,
+    read_factors,
+    read_prognostic_hr,
+    read_response,
+    read_survival,
+)
 from ixa_bayes.study.template import FILES, format_description, write_template
 
 
@@ -71,6 +79,20 @@ def test_the_description_is_the_readers(tmp_path: Path) -> None:
     assert text == format_description()
     assert all(f"| `{column}` | {meaning} |" in text for column, meaning in COLUMNS.items())
     assert all(f"| `{kind}` |" in text for kind in KINDS)
+    for name, schema in TABLES.items():
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{name}` |"))
+        assert all(f"`{column}`" in row for column in schema.columns)
+
+
+def test_the_literature_as_described_reads(tmp_path: Path) -> None:
+    """Files of the needed columns alone, without a row, are a literature that has nothing to tell."""
+    for line in format_description().splitlines():
+        if line.startswith("| `") and ".csv` |" in line:
+            name, needed = (cell.strip() for cell in line.split("|")[1:3])
+            (tmp_path / name.strip("`")).write_text(needed.replace("`", "").replace(" ", "") + "\n", encoding="utf-8")
+    assert {path.name for path in tmp_path.iterdir()} == set(TABLES)
+    for read in (read_response, read_survival, read_prognostic_hr, read_cited, read_factors):
+        assert read(tmp_path).empty
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:

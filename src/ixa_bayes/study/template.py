@@ -21,6 +21,7 @@ from ixa_bayes.study.ledger import (
     STATISTICS_FILE,
     read_study,
 )
+from ixa_bayes.study.literature import TABLES
 
 README_FILE: Final = "README.md"
 FILES: Final = (DEFINITION_FILE, STATISTICS_FILE, README_FILE)
@@ -36,6 +37,20 @@ What is printed is the datum: `33.0` and `33` differ, trailing zeros stay, nothi
 filled in. A number that the paper repeats is a row each time, because repeats can disagree. A comparison of
 two groups is a row for each group and a row of kind `p_value`; a hazard ratio is one row. Columns that are
 empty throughout may be left out, except `id`, `location`, `population`, `endpoint` and `kind`.
+"""
+_LITERATURE_RULES: Final = f"""\
+## Literature, if you have any
+
+The folder that `literature` in `{DEFINITION_FILE}` names holds these files; one with nothing to tell has its header
+alone, and `factors.csv` may be absent. Other studies' numbers only: the study's own must not enter its priors.
+
+- `use`: `prior` if the row may inform a prior, `context` if it is for comparison alone (say, other patients).
+- `response.csv`: a row per arm and endpoint; `regimen` is a label and `endpoint` a name of study.toml.
+- `overlaps_with`: the `study_id`s that share patients, separated by `;`. Of linked studies one enters a prior.
+- `factors.csv`: which `factor` of `prognostic_hr.csv` stands for a factor of the study, where the names differ.
+
+| file | columns it needs | columns it may have |
+|---|---|---|
 """
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
@@ -78,9 +93,10 @@ def write_template(folder: Path, *, name: str, force: bool = False) -> None:
 
 
 def format_description() -> str:
-    """The format of ``statistics.csv`` as Markdown, made from what the reader checks."""
+    """The format of the tables as Markdown, made from what the readers check."""
     columns = [f"| `{column}` | {meaning} |" for column, meaning in COLUMNS.items()]
     kinds = [f"| `{kind}` | {', '.join(f'`{column}`' for column in needed)} |" for kind, needed in KINDS.items()]
+    tables = [f"| `{name}` | {_names(name, required=True)} | {_names(name, required=False)} |" for name in TABLES]
     words = {"interval": INTERVALS, "adjustment": ADJUSTMENTS, "claim": CLAIMS}
     return "\n".join(
         [
@@ -88,8 +104,14 @@ def format_description() -> str:
             *("## Columns", "", "| column | meaning |", "|---|---|", *columns, ""),
             *("## Kinds", "", "| kind | cells it needs |", "|---|---|", *kinds, ""),
             *("## Words", "", *(f"- `{column}`: {', '.join(allowed)}" for column, allowed in words.items()), ""),
+            _LITERATURE_RULES + "\n".join(tables) + "\n",
         ]
     )
+
+
+def _names(table: str, *, required: bool) -> str:
+    columns = TABLES[table].columns.items()
+    return ", ".join(f"`{name}`" for name, rule in columns if rule.required is required)
 
 
 def _problems(folder: Path, *, name: str, force: bool) -> list[Problem]:
