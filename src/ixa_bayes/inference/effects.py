@@ -3,26 +3,28 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import pandas as pd
 
 from ixa_bayes.formulas.credibility import PrintedCredibility, analyse_printed_credibility
-from ixa_bayes.formulas.normal import (
-    HazardRatioSummary,
-    NormalPosterior,
-    NormalPrior,
-    summarise_hazard_ratio,
-    update_normal,
-)
+from ixa_bayes.formulas.normal import NormalPosterior, NormalPrior, update_normal
 from ixa_bayes.formulas.printed import PrintedNumber
+from ixa_bayes.inference.effect_priors import LiteraturePriors
+from ixa_bayes.inference.effect_rows import (
+    EVIDENCE_KIND,
+    Row,
+    about,
+    estimate_cells,
+    hazard_ratio_columns,
+    normal_cells,
+    prior_cells,
+)
+from ixa_bayes.inference.log_rank_effects import calibration_table, calibrations, log_rank_rows
 from ixa_bayes.models.effects import EffectAnalysis
-from ixa_bayes.study.effects import Comparison, NotExtractable, PrintedRatio, printed_ratios
+from ixa_bayes.study.effects import NotExtractable, PrintedRatio, printed_ratios
 from ixa_bayes.study.ledger import Study
-
-EVIDENCE_KIND: Final = "published_effect"
-FLAT: Final = "flat"
+from ixa_bayes.study.log_rank import log_rank_prints
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,22 +38,35 @@ class HazardRatioReanalysis:
         evidence alone.
     credibility : pd.DataFrame
         One row per printed interval: the analysis of credibility.
+    calibration : pd.DataFrame
+        Log-rank p values read by formula and by simulation.
+    literature : pd.DataFrame
+        Hazard ratios of the same factors in other studies, as a check of plausibility, and which
+        of them may inform a prior.
     not_extractable : pd.DataFrame
         Comparisons whose effect the print does not allow to read, with what is missing.
     """
 
     hazard_ratios: pd.DataFrame
     credibility: pd.DataFrame
+    calibration: pd.DataFrame
+    literature: pd.DataFrame
     not_extractable: pd.DataFrame
 
 
-def reanalyse_hazard_ratios(study: Study, analysis: EffectAnalysis) -> HazardRatioReanalysis:
+def reanalyse_hazard_ratios(study: Study, analysis: EffectAnalysis, *, seed: int) -> HazardRatioReanalysis:
     """Combine every published hazard ratio with every prior of an analysis.
+
+    Printed ratios have a normal likelihood on the log scale. Log-rank p values are read by the
+    formula for groups of their sizes and, beside it, calibrated by simulation; a p value printed
+    as an inequality gives P(HR > c) and a bound, and the effect at its edge.
 
     Parameters
     ----------
     study : Study
     analysis : EffectAnalysis
+    seed : int
+        Of the simulations that calibrate log-rank p values.
 
     Returns
     -------
@@ -59,111 +74,73 @@ def reanalyse_hazard_ratios(study: Study, analysis: EffectAnalysis) -> HazardRat
 
     References
     ----------
-    Zampieri et al. (2021), Am J Respir Crit Care Med 203:543 (the grid); Matthews (2018), Royal
-    Society Open Science 5:171047, and Held (2019), Royal Society Open Science 6:181534 (credibility).
+    Zampieri et al. (2021), Am J Respir Crit Care Med 203:543 (the grid); Parmar et al. (1998),
+    Statistics in Medicine 17:2815 (log-rank); Matthews (2018), Royal Society Open Science 5:171047,
+    and Held (2019), Royal Society Open Science 6:181534 (credibility).
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> analysis = ib.read_model("hazard_ratios").analysis
+    >>> found = ib.reanalyse_hazard_ratios(ib.read_study("zhou2026"), analysis, seed=1)
+    >>> os = found.hazard_ratios.query("endpoint == 'os' and factor == 'triple_class_refractory'")
+    >>> sceptic = os.query("source == 'multivariable' and prior == 'neutral_moderate'")
+    >>> sceptic[["hr_median", "hr_q025", "hr_q975"]].round(2).values.tolist()
+    [[1.42, 0.74, 2.72]]
     """
-    ratios, missing = printed_ratios(study)
-    rows = [row for ratio in ratios for row in _rows_of_ratio(ratio, analysis)]
+    ratios, without_error = printed_ratios(study)
+    prints, without_effect = log_rank_prints(study)
+    calibrated = calibrations(prints, analysis, seed=seed)
+    literature = LiteraturePriors(study, analysis)
+    rows = [
+        row
+        for ratio in ratios
+        for row in _rows_of_ratio(ratio, priors=literature.priors(ratio.comparison), analysis=analysis)
+    ]
+    for item, designs in zip(prints, calibrated, strict=True):
+        rows += log_rank_rows(item, designs, priors=literature.priors(item.comparison), analysis=analysis)
+    comparisons = [*(ratio.comparison for ratio in ratios), *(item.comparison for item in prints)]
     return HazardRatioReanalysis(
         hazard_ratios=pd.DataFrame(rows, columns=hazard_ratio_columns(analysis)),
-        credibility=pd.DataFrame(
-            [_credibility_row(ratio, ratio.lower, ratio.upper) for ratio in ratios if ratio.lower and ratio.upper]
-        ),
-        not_extractable=_not_extractable_table(missing),
+        credibility=_credibility_table(ratios),
+        calibration=calibration_table(prints, calibrated),
+        literature=literature.table(comparisons),
+        not_extractable=_not_extractable_table([*without_error, *without_effect]),
     )
 
 
-def hazard_ratio_columns(analysis: EffectAnalysis) -> list[str]:
-    """Columns of ``hazard_ratios.csv``; one ``p_gt_c`` per threshold of the analysis."""
-    return [
-        "endpoint",
-        "population",
-        "factor",
-        "level",
-        "comparator",
-        "source",
-        "prior",
-        "hr_median",
-        "hr_q025",
-        "hr_q975",
-        *(_threshold_column(threshold) for threshold in analysis.thresholds),
-        "p_practically_equal",
-        "prior_mean",
-        "prior_sd",
-        "prior_source",
-        "log_hr",
-        "log_hr_se",
-        "driven_by_prior",
-        "printed",
-        "ledger_rows",
-        "evidence_kind",
-    ]
-
-
-def _threshold_column(threshold: float) -> str:
-    return f"p_gt_{threshold:g}".replace(".", "_")
-
-
-def _rows_of_ratio(ratio: PrintedRatio, analysis: EffectAnalysis) -> Iterator[dict[str, object]]:
-    about = _about(
-        ratio.comparison, source=ratio.adjustment, printed=_printed_text(ratio), ledger_rows=ratio.ledger_rows
-    )
+def _rows_of_ratio(ratio: PrintedRatio, *, priors: Sequence[NormalPrior], analysis: EffectAnalysis) -> Iterator[Row]:
+    shared = _about_ratio(ratio) | estimate_cells(ratio.log_hazard_ratio, ratio.standard_error)
     flat = NormalPosterior(np.asarray(ratio.log_hazard_ratio), np.asarray(ratio.standard_error))
-    estimate = {"log_hr": ratio.log_hazard_ratio, "log_hr_se": ratio.standard_error, "driven_by_prior": False}
-    yield about | estimate | _prior_cells(None) | _summary_cells(flat, analysis)
-    for prior in analysis.all_priors():
+    yield shared | prior_cells(None) | normal_cells(flat, analysis)
+    for prior in priors:
         posterior = update_normal(ratio.log_hazard_ratio, ratio.standard_error, prior=prior)
-        yield about | estimate | _prior_cells(prior) | _summary_cells(posterior, analysis)
+        yield shared | prior_cells(prior) | normal_cells(posterior, analysis)
 
 
-def _about(comparison: Comparison, *, source: str, printed: str, ledger_rows: Sequence[str]) -> dict[str, object]:
-    return {
-        "endpoint": comparison.endpoint,
-        "population": comparison.population,
-        "factor": comparison.factor,
-        "level": comparison.level,
-        "comparator": comparison.comparator,
-        "source": source,
-        "printed": printed,
-        "ledger_rows": ";".join(ledger_rows),
-        "evidence_kind": EVIDENCE_KIND,
-    }
-
-
-def _printed_text(ratio: PrintedRatio) -> str:
-    text = f"HR {ratio.hazard_ratio.text}"
+def _about_ratio(ratio: PrintedRatio) -> Row:
+    printed = f"HR {ratio.hazard_ratio.text}"
     if ratio.lower and ratio.upper:
-        text += f" ({100 * ratio.ci_prob:g}% CI {ratio.lower.text} to {ratio.upper.text})"
-    return f"{text}, p {ratio.p}" if ratio.p else text
+        printed += f" ({100 * ratio.ci_prob:g}% CI {ratio.lower.text} to {ratio.upper.text})"
+    if ratio.p:
+        printed += f", p {ratio.p}"
+    return about(ratio.comparison, source=ratio.adjustment, printed=printed, ledger_rows=ratio.ledger_rows)
 
 
-def _prior_cells(prior: NormalPrior | None) -> dict[str, object]:
-    if prior is None:
-        source = "no prior: the evidence alone"
-        return {"prior": FLAT, "prior_mean": math.nan, "prior_sd": math.nan, "prior_source": source}
-    return {"prior": prior.name, "prior_mean": prior.mean, "prior_sd": prior.sd, "prior_source": prior.source}
+def _credibility_table(ratios: Sequence[PrintedRatio]) -> pd.DataFrame:
+    columns = ["endpoint", "population", "factor", "level", "comparator", "source", "printed", "significant"]
+    columns += ["touches_one", "scepticism_limit_hr", "scepticism_limit_hr_lowest", "scepticism_limit_hr_highest"]
+    columns += ["critical_prior_sd", "advocacy_limit_hr_nearest", "advocacy_limit_hr_furthest", "p_intrinsic"]
+    columns += ["intrinsically_credible", "credible_by_matthews", "box_p_conflict", "ledger_rows", "evidence_kind"]
+    rows = [_credibility_row(ratio, ratio.lower, ratio.upper) for ratio in ratios if ratio.lower and ratio.upper]
+    return pd.DataFrame(rows, columns=columns)
 
 
-def _summary_cells(posterior: NormalPosterior, analysis: EffectAnalysis) -> dict[str, object]:
-    summary: HazardRatioSummary = summarise_hazard_ratio(
-        posterior, thresholds=analysis.thresholds, rope=analysis.equivalence
-    )
-    return {
-        "hr_median": float(summary.median),
-        "hr_q025": float(summary.lower),
-        "hr_q975": float(summary.upper),
-        "p_practically_equal": float(summary.p_rope),
-        **{_threshold_column(threshold): float(p) for threshold, p in summary.p_above.items()},
-    }
-
-
-def _credibility_row(ratio: PrintedRatio, lower: PrintedNumber, upper: PrintedNumber) -> dict[str, object]:
+def _credibility_row(ratio: PrintedRatio, lower: PrintedNumber, upper: PrintedNumber) -> Row:
     found: PrintedCredibility = analyse_printed_credibility(lower, upper, ci_prob=ratio.ci_prob)
     exact = found.as_printed
     limits, advocacy = found.scepticism_limits, found.advocacy_limits
-    return _about(
-        ratio.comparison, source=ratio.adjustment, printed=_printed_text(ratio), ledger_rows=ratio.ledger_rows
-    ) | {
+    return _about_ratio(ratio) | {
         "significant": exact.significant,
         "touches_one": found.touches_one,
         "scepticism_limit_hr": _ratio_or_nan(exact.scepticism_limit),

@@ -1,13 +1,15 @@
 """``models/hazard_ratios.toml``: the priors under which published effects are read again."""
 
 import math
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ixa_bayes.formulas.normal import NormalPrior, prior_grid
 
 Text = Annotated[str, Field(min_length=1)]
+
+LITERATURE: Final = "literature"
 
 
 class _Strict(BaseModel):
@@ -42,16 +44,29 @@ class NamedPrior(_Strict):
 
 
 class LiteraturePrior(_Strict):
-    """When rows of ``data/external/prognostic_hr.csv`` may become a prior, and what stands in otherwise."""
+    """When hazard ratios of other studies may become a prior, and what stands in otherwise.
+
+    With at least ``min_rows`` independent rows the prior is the predictive distribution of one more
+    study: effects ~ N(mu, tau^2), ``mu ~ N(mu_mean, mu_sd)``, ``tau ~ half-N(tau_scale)``, all on
+    the log hazard ratio.
+    """
 
     min_rows: Annotated[int, Field(ge=1)]
+    mu_mean: float
+    mu_sd: Annotated[float, Field(gt=0, lt=math.inf)]
+    tau_scale: Annotated[float, Field(gt=0, lt=math.inf)]
+    reason: Text
     otherwise: NamedPrior
 
 
 class Calibration(_Strict):
-    """How univariable hazard ratios of unequal groups are calibrated by simulation."""
+    """How hazard ratios are read from log-rank p values by simulation.
 
-    replicates: Annotated[int, Field(ge=100, le=1_000_000)]
+    The first ``censoring`` design gives the result, any further one is shown beside it.
+    """
+
+    replicates: Annotated[int, Field(ge=200, le=1_000_000)]
+    censoring: Annotated[tuple[Literal["at_end", "throughout"], ...], Field(min_length=1)]
 
 
 class EffectAnalysis(_Strict):
@@ -76,12 +91,12 @@ class EffectAnalysis(_Strict):
         low, high = self.equivalence
         if not low < 1 < high:
             raise ValueError(f"equivalence {self.equivalence} must hold 1")
-        names = [prior.name for prior in self.all_priors()]
+        names = [LITERATURE, self.literature.otherwise.name, *(prior.name for prior in self.fixed_priors())]
         if len(set(names)) != len(names):
             raise ValueError(f"prior names must be unique: {names}")
         return self
 
-    def all_priors(self) -> list[NormalPrior]:
+    def fixed_priors(self) -> list[NormalPrior]:
         """Every prior of the analysis that needs no literature: the grid, then the named ones."""
         named = [NormalPrior(p.name, p.mean, p.sd, p.source) for p in self.priors]
         return [*prior_grid(self.grid.design_ratio), *named]

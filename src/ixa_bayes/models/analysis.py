@@ -1,0 +1,99 @@
+"""Reading ``models/*.toml``: the analyses that an analyst edits, and which of them a study gets."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ixa_bayes.errors import InputError, Problem
+from ixa_bayes.models.effects import EffectAnalysis
+from ixa_bayes.models.response_analysis import ResponseAnalysis
+from ixa_bayes.study.definition import problems_of, read_toml
+from ixa_bayes.study.ledger import Study
+from ixa_bayes.study.locate import builtin_names, locate
+
+Analysis = EffectAnalysis | ResponseAnalysis
+KINDS: dict[str, type[EffectAnalysis] | type[ResponseAnalysis]] = {
+    "published_effect": EffectAnalysis,
+    "response": ResponseAnalysis,
+}
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """An analysis with the file it was read from.
+
+    Attributes
+    ----------
+    analysis : EffectAnalysis or ResponseAnalysis
+    path : Path
+    text : str
+        The file as it stood, kept with every posterior.
+    sha256 : str
+        Of its bytes.
+    """
+
+    analysis: Analysis
+    path: Path
+    text: str
+    sha256: str
+
+
+def read_model(name: str | Path) -> ModelFile:
+    """Read and check one model file.
+
+    Parameters
+    ----------
+    name : str or path
+        A path, or the name of a built-in model.
+
+    Raises
+    ------
+    InputError
+        With every fault: file, key, value and how to mend it.
+
+    Examples
+    --------
+    >>> from ixa_bayes.models.analysis import read_model
+    >>> [prior.name for prior in read_model("orr").analysis.priors]
+    ['uniform', 'jeffreys', 'sceptical', 'enthusiastic']
+    """
+    path = locate(name, "model")
+    content = read_toml(path)
+    kind = content.get("kind")
+    if kind not in KINDS:
+        found = "no key `kind`" if kind is None else repr(kind)
+        rule = f"must be one of {', '.join(KINDS)}"
+        raise InputError([Problem(f"{path}, key kind", found, rule, "say which analysis this is")])
+    try:
+        analysis = KINDS[str(kind)].model_validate(content)
+    except ValidationError as error:
+        raise InputError(problems_of(error, path=path)) from error
+    raw = path.read_bytes()
+    return ModelFile(analysis, path, raw.decode("utf-8-sig"), hashlib.sha256(raw).hexdigest())
+
+
+def models_for(study: Study) -> list[ModelFile]:
+    """The model files that a study is reanalysed with.
+
+    The built-in ones, which know no study; a file in the study's own ``models/`` takes the place of
+    the built-in one of its name, or joins them.
+
+    Raises
+    ------
+    InputError
+        With every fault of every file.
+    """
+    own = {path.stem: path for path in sorted((study.folder / "models").glob("*.toml"))}
+    paths = {name: locate(name, "model") for name in builtin_names("model")} | own
+    files: list[ModelFile] = []
+    problems: list[Problem] = []
+    for path in paths.values():
+        try:
+            files.append(read_model(path))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return files
