@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import pytest
+
+from ixa_bayes.errors import InputError
+from ixa_bayes.models.analysis import models_for, read_model
+from ixa_bayes.models.effects import EffectAnalysis
+from ixa_bayes.study.locate import builtin_names, locate
+
+from .conftest import StudyMaker
+
+RATE = {"endpoint": "response", "kind": "percent", "value": "33.0"}
+
+
+@pytest.fixture
+def hazard_ratios() -> str:
+    return locate("hazard_ratios", "model").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", builtin_names("model"))
+def test_built_in_models_read(name: str) -> None:
+    model = read_model(name)
+    assert model.analysis.name == name
+    assert len(model.sha256) == 64
+
+
+def test_a_path_wins_over_a_built_in_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hazard_ratios: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hazard_ratios").write_text(hazard_ratios.replace("design_ratio = 2.0", "design_ratio = 1.5"))
+    analysis = read_model("hazard_ratios").analysis
+    assert isinstance(analysis, EffectAnalysis)
+    assert analysis.grid.design_ratio == 1.5
+
+
+def test_without_a_design_ratio_only_neutral_priors_exist(tmp_path: Path, hazard_ratios: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(hazard_ratios.replace("design_ratio = 2.0", ""), encoding="utf-8")
+    analysis = read_model(path).analysis
+    assert isinstance(analysis, EffectAnalysis)
+    assert [prior.name for prior in analysis.fixed_priors()] == ["neutral_weak", "neutral_moderate", "neutral_strong"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("design_ratio = 2.0", "design_ratio = 1.0", "grid"),
+        ("design_ratio = 2.0", "design_ratio = -2.0", "grid.design_ratio"),
+        ("equivalence = [0.8, 1.25]", "equivalence = [1.1, 1.25]", ""),
+        ("replicates = 2000", "replicates = 20", "calibration.replicates"),
+        ('name = "weakly_informative"', 'name = "neutral_weak"', ""),
+        ("min_rows = 3", "min_rows = 3\nmaximum = 4", "literature.maximum"),
+        ('kind = "published_effect"', 'kind = "guess"', "kind"),
+        ('kind = "published_effect"', "", "kind"),
+    ],
+)
+def test_faults_name_file_and_key(tmp_path: Path, hazard_ratios: str, old: str, new: str, key: str) -> None:
+    path = tmp_path / "mine.toml"
+    assert old in hazard_ratios
+    path.write_text(hazard_ratios.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        read_model(path)
+    (problem,) = error.value.problems
+    assert problem.where == (f"{path}, key {key}" if key else str(path))
+
+
+def test_a_study_replaces_and_adds_models(make_study: StudyMaker, hazard_ratios: str) -> None:
+    study = make_study(RATE)
+    built_in = {model.path.stem for model in models_for(study)}
+    assert built_in == set(builtin_names("model"))
+    own = study.folder / "models"
+    own.mkdir()
+    (own / "hazard_ratios.toml").write_text(hazard_ratios.replace("design_ratio = 2.0", "design_ratio = 3.0"))
+    (own / "extra.toml").write_text(locate("orr", "model").read_text(encoding="utf-8").replace('"orr"', '"extra"', 1))
+    models = {model.path.stem: model for model in models_for(study)}
+    assert set(models) == {*built_in, "extra"}
+    assert models["hazard_ratios"].path.parent == own
+    (own / "extra.toml").write_text("kind = 1")
+    (own / "hazard_ratios.toml").write_text("kind = 2")
+    with pytest.raises(InputError) as error:
+        models_for(study)
+    assert len(error.value.problems) == 2
