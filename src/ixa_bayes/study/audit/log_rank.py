@@ -171,23 +171,9 @@ def _medians(prints: Prints, comparison: Comparison) -> tuple[tuple[float, float
 
 def adjusted_ratio(prints: Prints, comparison: Comparison) -> tuple[RatioBox | None, Row | None]:
     """The multivariable hazard ratio of a comparison, turned round if it is printed the other way."""
-    for row in prints.rows:
-        if (
-            row["kind"] != "hazard_ratio"
-            or row["adjustment"] != "multivariable"
-            or row["endpoint"] != comparison.endpoint
-        ):
-            continue
+    for row in prints.adjusted.get((comparison.population, comparison.endpoint, comparison.factor), []):
         printed, box = prints.comparison(row), ratio_box(row)
-        if (
-            box is None
-            or printed is None
-            or (printed.population, printed.factor)
-            != (
-                comparison.population,
-                comparison.factor,
-            )
-        ):
+        if box is None or printed is None:
             continue
         if (printed.level, printed.comparator) == (comparison.level, comparison.comparator):
             return box, row

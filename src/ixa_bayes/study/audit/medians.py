@@ -161,11 +161,10 @@ def _value_row(prints: Prints, row: Row, comparison: Comparison, level: str) -> 
 def _pooled_hint(prints: Prints, comparison: Comparison) -> str:
     """Other comparisons of the same factor whose numbers agree with their words."""
     agreeing = []
-    for row in prints.rows:
+    for row in prints.claims_by_factor[comparison.factor]:
         other = prints.comparison(row)
         if (
             other is None
-            or row["claim"] in ("", "no_difference")
             or other == comparison
             or (other.factor, other.level, other.comparator)
             != (comparison.factor, comparison.level, comparison.comparator)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
+from ixa_bayes.formulas.multiplicity import benjamini_hochberg, holm
 from ixa_bayes.formulas.printed import parse_p
 from ixa_bayes.study.audit.findings import Finding
 from ixa_bayes.study.audit.prints import Prints, listed
@@ -34,27 +34,17 @@ def check_multiplicity(prints: Prints) -> Iterator[Finding]:
     ids = np.array([row for row, _ in chosen.values()])
     p = np.array([value for _, value in chosen.values()])
     below = p < SIGNIFICANT
-    benjamini_hochberg = false_discovery_control(p) < SIGNIFICANT
-    holm = _holm(p) < SIGNIFICANT
-    lost = ids[below & ~benjamini_hochberg].tolist()
+    kept = benjamini_hochberg(p) < SIGNIFICANT
+    lost = ids[below & ~kept].tolist()
     yield Finding(
         CHECK,
         "note",
         tuple(ids[below].tolist()) or tuple(ids.tolist()),
         printed=f"{len(p)} different p values, {int(below.sum())} of them below 0.05",
-        computed=f"{int(benjamini_hochberg.sum())} survive Benjamini-Hochberg, {int(holm.sum())} survive Holm",
+        computed=f"{int(kept.sum())} survive Benjamini-Hochberg, {int((holm(p) < SIGNIFICANT).sum())} survive Holm",
         explanation=f"With {len(p)} tests about {SIGNIFICANT * len(p):.1f} would fall below 0.05 if no difference "
         "existed." + (f" Not below 0.05 after Benjamini-Hochberg: {listed(lost, 15)}." if lost else ""),
         consequence="No result is dropped; priors centred on no effect take the part of a correction, and the "
         "findings that "
         "do not survive are marked.",
     )
-
-
-def _holm(p: np.ndarray) -> np.ndarray:
-    """Holm's step-down adjusted p values."""
-    order = np.argsort(p)
-    stepped = np.maximum.accumulate(p[order] * (len(p) - np.arange(len(p))))
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(stepped, 1.0)
-    return adjusted

@@ -9,7 +9,7 @@ from typing import Final
 from ixa_bayes.formulas.printed import Convention, PrintedNumber, counts_printed_as
 from ixa_bayes.study.audit.findings import POSSIBLE_STATISTICS, Finding
 from ixa_bayes.study.audit.prints import Prints, is_ambiguous, listed, row_words
-from ixa_bayes.study.counts import CountTable, as_percentage, count_table, evaluable
+from ixa_bayes.study.counts import CountTable, as_percentage, count_table
 from ixa_bayes.study.definition import PATIENTS
 from ixa_bayes.study.ledger import Row, Study, number
 
@@ -88,7 +88,7 @@ def _denominators(prints: Prints, row: Row) -> tuple[tuple[int, ...], tuple[str,
     if row["denominator"]:
         return (int(row["denominator"]),), ()
     if row["endpoint"] != PATIENTS:
-        possible = evaluable(prints.study, row["population"], row["endpoint"], factor=row["factor"], level=row["level"])
+        possible = prints.evaluable(row["population"], row["factor"], row["level"], endpoint=row["endpoint"])
         return possible.values, possible.ledger_rows
     if not row["factor"]:
         parent = prints.definition.populations[row["population"]].parent

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from ixa_bayes.formulas.printed import PrintedNumber, is_not_reached
-from ixa_bayes.study.counts import CountTable, Possible, count_tables, sizes
+from ixa_bayes.study.counts import CountTable, Possible, count_tables, evaluable, sizes
 from ixa_bayes.study.definition import PATIENTS
 from ixa_bayes.study.effects import Comparison
 from ixa_bayes.study.ledger import RATIO_KINDS, Row, Study, number, records
@@ -32,6 +32,8 @@ class Prints:
         self.rows: list[Row] = records(study.statistics)
         self.by_id = {row["id"]: row for row in self.rows}
         self._events: dict[tuple[str, str], Possible] = {}
+        self._sizes: dict[tuple[str, str, str], Possible] = {}
+        self._evaluable: dict[Subject, Possible] = {}
         self.by_subject: dict[Subject, list[Row]] = defaultdict(list)
         for row in self.rows:
             if not row["comparator"]:
@@ -58,9 +60,37 @@ class Prints:
         """Rows about a population (or a level in it) and endpoint, of the given kinds."""
         return [row for row in self.by_subject.get(subject, []) if row["kind"] in kinds]
 
+    @cached_property
+    def claims_by_factor(self) -> dict[str, list[Row]]:
+        """Rows that say which of two levels of a factor has the larger or better values."""
+        found: dict[str, list[Row]] = defaultdict(list)
+        for row in self.rows:
+            if row["claim"] not in ("", "no_difference"):
+                found[row["factor"]].append(row)
+        return found
+
+    @cached_property
+    def adjusted(self) -> dict[tuple[str, str, str], list[Row]]:
+        """Rows of multivariable hazard ratios by population, endpoint and factor."""
+        found: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+        for row in self.rows:
+            if row["kind"] == "hazard_ratio" and row["adjustment"] == "multivariable":
+                found[row["population"], row["endpoint"], row["factor"]].append(row)
+        return found
+
     def size(self, population: str, factor: str = "", level: str = "") -> Possible:
         """Possible numbers of patients in a population or a level."""
-        return sizes(self.study, population, factor=factor, level=level)
+        key = (population, factor, level)
+        if key not in self._sizes:
+            self._sizes[key] = sizes(self.study, population, factor=factor, level=level)
+        return self._sizes[key]
+
+    def evaluable(self, population: str, factor: str, level: str, *, endpoint: str) -> Possible:
+        """Possible numbers of patients that a binary endpoint's count is out of."""
+        key = (population, factor, level, endpoint)
+        if key not in self._evaluable:
+            self._evaluable[key] = evaluable(self.study, population, endpoint, factor=factor, level=level)
+        return self._evaluable[key]
 
     def events(self, population: str, endpoint: str) -> Possible:
         """Possible numbers of events of a time-to-event endpoint in a population."""

@@ -80,12 +80,13 @@ def ratio_box(row: Row) -> RatioBox | None:
 def check_ratios(prints: Prints) -> Iterator[Finding]:
     """Intervals that are not symmetric on the log scale, p values that the interval does not give, limits at 1."""
     without = []
+    with_interval = {_about(row) for row in prints.rows if ratio_box(row)}
     for row in prints.rows:
         if row["kind"] not in RATIO_KINDS:
             continue
         box = ratio_box(row)
         if box is None:
-            if not _printed_elsewhere(prints, row):
+            if _about(row) not in with_interval:
                 without.append(row["id"])
             continue
         yield from _symmetry(prints, row, box)
@@ -109,10 +110,9 @@ def _two_sided(z: float) -> float:
     return float(erfc(z / math.sqrt(2)))
 
 
-def _printed_elsewhere(prints: Prints, row: Row) -> bool:
-    """Whether the same ratio is printed with its interval in another place."""
-    about = ("population", "factor", "level", "endpoint", "kind", "adjustment")
-    return any(all(other[c] == row[c] for c in about) and ratio_box(other) for other in prints.rows)
+def _about(row: Row) -> tuple[str, ...]:
+    """What a ratio is about: the same ratio may be printed with its interval in another place."""
+    return tuple(row[column] for column in ("population", "factor", "level", "endpoint", "kind", "adjustment"))
 
 
 def _symmetry(prints: Prints, row: Row, box: RatioBox) -> Iterator[Finding]:

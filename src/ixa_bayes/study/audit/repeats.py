@@ -64,8 +64,8 @@ def statistic_of_p(prints: Prints, row: Row) -> Key:
 
 
 def _differs(prints: Prints, column: str, rows: Sequence[Row]) -> Finding:
-    compatible = all(_compatible(column, a[column], b[column]) for a, b in combinations(rows, 2))
     texts = list(dict.fromkeys(row[column] for row in rows))
+    compatible = all(_compatible(column, a, b) for a, b in combinations(texts, 2))
     places = "; ".join(
         f"{text} in {', '.join(row['location'] for row in rows if row[column] == text)}" for text in texts
     )

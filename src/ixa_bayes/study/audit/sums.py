@@ -9,7 +9,7 @@ from ixa_bayes.formulas.printed import counts_printed_as
 from ixa_bayes.formulas.two_by_two import fisher_exact_p
 from ixa_bayes.study.audit.findings import NUMBERS_OF_PARTICIPANTS, POSSIBLE_STATISTICS, Finding
 from ixa_bayes.study.audit.prints import Prints, Subject, digits, is_ambiguous, row_words
-from ixa_bayes.study.counts import CONVENTIONS, CountTable, Possible, evaluable
+from ixa_bayes.study.counts import CONVENTIONS, CountTable, Possible
 from ixa_bayes.study.definition import PATIENTS, Nesting, Subgroup
 from ixa_bayes.study.ledger import Row, number
 
@@ -62,7 +62,7 @@ def _components(prints: Prints, subject: Subject) -> Iterator[Finding]:
     parts = {name: _rate_rows(prints, (population, factor, level, name)) for name in names}
     if not names or not whole or not all(parts.values()):
         return
-    out_of = [n for n in evaluable(prints.study, population, endpoint, factor=factor, level=level).values if n > 0]
+    out_of = [n for n in prints.evaluable(population, factor, level, endpoint=endpoint).values if n > 0]
     if out_of:
         if any(_adds_up(whole, parts, n) for n in out_of):
             return
