@@ -6,6 +6,7 @@ Which disease, which endpoints and which rows may inform a prior is said by the 
 from ixa_bayes.study.literature.rows import hazard_ratio_rows, literature_factor, response_prior_rows
 from ixa_bayes.study.literature.tables import (
     TABLES,
+    check_literature,
     read_cited,
     read_factors,
     read_prognostic_hr,
@@ -15,6 +16,7 @@ from ixa_bayes.study.literature.tables import (
 
 __all__ = [
     "TABLES",
+    "check_literature",
     "hazard_ratio_rows",
     "literature_factor",
     "read_cited",

@@ -215,6 +215,45 @@ def read_factors(folder: Path | None) -> pd.DataFrame:
     return _read(folder if present else None, _FACTORS_FILE, orders=[])
 
 
+def check_literature(folder: Path | None) -> dict[str, int]:
+    """Read every table of a literature folder.
+
+    Parameters
+    ----------
+    folder : Path or None
+        None has no tables.
+
+    Returns
+    -------
+    dict of str to int
+        Rows by file name.
+
+    Raises
+    ------
+    InputError
+        With every fault of every table.
+    """
+    if folder is None:
+        return {}
+    readers = {
+        "response.csv": read_response,
+        "survival.csv": read_survival,
+        "prognostic_hr.csv": read_prognostic_hr,
+        "cited.csv": read_cited,
+        "factors.csv": read_factors,
+    }
+    rows: dict[str, int] = {}
+    problems: list[Problem] = []
+    for name, read in readers.items():
+        try:
+            rows[name] = len(read(folder))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return rows
+
+
 def _read(folder: Path | None, name: str, *, orders: Iterable[_Order]) -> pd.DataFrame:
     schema = TABLES[name]
     if folder is None:
