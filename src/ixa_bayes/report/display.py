@@ -1,0 +1,180 @@
+"""Result tables as a reader sees them: words for names, few digits, a link from every row to the ledger.
+
+A display table holds text only. What it says was computed elsewhere; here it is worded.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import pandas as pd
+
+from ixa_bayes.report.wording import EVIDENCE_LABELS
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class LedgerLink:
+    """A link from a number to the printed statistic it rests on.
+
+    Attributes
+    ----------
+    row : str
+        Id of the ledger row; its anchor is ``row-<id>``.
+    number : int
+        Position of the row in the ledger, counted from 1: the text of the link.
+    printed : str
+        Where the paper prints it, shown as a tool tip.
+    """
+
+    row: str
+    number: int
+    printed: str
+
+
+@dataclass(frozen=True)
+class Column:
+    """Heading of a column; numbers are set flush right."""
+
+    label: str
+    numeric: bool = False
+
+
+@dataclass(frozen=True)
+class DisplayRow:
+    """Cells of a row, its heading first, with the ledger rows they rest on.
+
+    ``group`` names the block of the table that the row belongs to.
+    """
+
+    cells: tuple[str, ...]
+    links: tuple[LedgerLink, ...] = ()
+    group: str = ""
+    anchor: str = ""
+
+
+@dataclass(frozen=True)
+class DisplayTable:
+    """A table of the page.
+
+    Attributes
+    ----------
+    anchor : str
+        Where links reach it.
+    caption : str
+    columns : tuple of Column
+    rows : tuple of DisplayRow
+    evidence : tuple of str
+        Kinds of evidence that its numbers rest on, in words.
+    missing : str
+        What the page says instead where the table has no row.
+    folded : bool
+        Whether the table starts closed, because it is long.
+    """
+
+    anchor: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[DisplayRow, ...]
+    evidence: tuple[str, ...]
+    missing: str
+    folded: bool = False
+
+    @property
+    def linked(self) -> bool:
+        """Whether any row links to the ledger."""
+        return any(row.links for row in self.rows)
+
+    @property
+    def groups(self) -> list[tuple[str, list[DisplayRow]]]:
+        """Rows by block, in order; one nameless block where there are none."""
+        blocks: dict[str, list[DisplayRow]] = {}
+        for row in self.rows:
+            blocks.setdefault(row.group, []).append(row)
+        return list(blocks.items())
+
+
+class Ledger:
+    """Links to the ledger's rows.
+
+    Parameters
+    ----------
+    statistics : pd.DataFrame
+        The study's ledger, indexed by id.
+    """
+
+    def __init__(self, statistics: pd.DataFrame) -> None:
+        self._links = {
+            str(row): LedgerLink(str(row), position, str(location))
+            for position, (row, location) in enumerate(statistics["location"].items(), start=1)
+        }
+
+    def links(self, ids: object) -> tuple[LedgerLink, ...]:
+        """Links to the rows named in a ``ledger_rows`` cell; unknown names are left out."""
+        names = str(ids).split(";") if isinstance(ids, str) else []
+        return tuple(self._links[name] for name in dict.fromkeys(names) if name in self._links)
+
+    def links_of(self, records: Iterable[Record]) -> tuple[LedgerLink, ...]:
+        """Links of several result rows, each once."""
+        return tuple(dict.fromkeys(link for record in records for link in self.links(record["ledger_rows"])))
+
+
+def records_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a result table as dictionaries."""
+    return cast("list[dict[str, Any]]", table.to_dict("records"))
+
+
+def evidence_words(table: pd.DataFrame) -> tuple[str, ...]:
+    """Kinds of evidence in a result table, in words."""
+    if "evidence_kind" not in table or table.empty:
+        return ()
+    return tuple(EVIDENCE_LABELS.get(str(kind), str(kind)) for kind in dict.fromkeys(table["evidence_kind"]))
+
+
+def display_table(
+    table: pd.DataFrame,
+    columns: Sequence[tuple[Column, Callable[[dict[str, Any]], str]]],
+    *,
+    ledger: Ledger,
+    anchor: str,
+    caption: str,
+    missing: str,
+    group: Callable[[dict[str, Any]], str] | None = None,
+    folded: bool = False,
+) -> DisplayTable:
+    """Word a result table.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        A result table, with ``ledger_rows`` and ``evidence_kind`` where its rows have them.
+    columns : sequence of (Column, function)
+        Each column with the words for its cell of a row; the first is the row's heading.
+    ledger : Ledger
+    anchor, caption, missing : str
+    group : function, optional
+        The block that a row belongs to.
+    folded : bool
+
+    Returns
+    -------
+    DisplayTable
+    """
+    rows = tuple(
+        DisplayRow(
+            tuple(word(record) for _, word in columns),
+            links=ledger.links(record.get("ledger_rows")),
+            group=group(record) if group else "",
+        )
+        for record in records_of(table)
+    )
+    return DisplayTable(
+        anchor,
+        caption=caption,
+        columns=tuple(column for column, _ in columns),
+        rows=rows,
+        evidence=evidence_words(table),
+        missing=missing,
+        folded=folded,
+    )

@@ -1,0 +1,236 @@
+"""Figures of hazard ratios: printed beside posterior, from prior to posterior, and the chance of harm."""
+
+from collections.abc import Iterator, Sequence
+from itertools import batched
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure as MatplotlibFigure
+from scipy.stats import norm
+
+from ixa_bayes.report.display import records_of
+from ixa_bayes.report.drawing import DrawnFigure, Figure, export
+from ixa_bayes.report.effect_tables import effect_short, hr_interval, thresholds_of
+from ixa_bayes.report.plots import (
+    ChanceRow,
+    Curve,
+    IntervalRow,
+    Limits,
+    Mark,
+    chance_plot,
+    density_plot,
+    interval_plot,
+    legend_of,
+    plot_height,
+)
+from ixa_bayes.report.results import Results
+from ixa_bayes.report.summary import DIRECTION_KEPT
+from ixa_bayes.report.wording import DIRECTIONS, FLAT, Labels, prior_label, probability_text, ratio_text
+
+WIDTH: Final = 6.4
+SHOWN_STRENGTH: Final = "moderate"
+MOST_EFFECTS: Final = 6
+MOST_DENSITIES: Final = 8
+_KEYS: Final = ["source", "endpoint", "population", "factor", "level", "comparator", "printed"]
+
+Effect = list[dict[str, Any]]
+
+
+def effects_of(hazard_ratios: pd.DataFrame) -> list[Effect]:
+    """Rows of the table grouped by effect, in order; the first row of each is the print alone."""
+    groups: dict[tuple[str, ...], Effect] = {}
+    for row in records_of(hazard_ratios):
+        groups.setdefault(tuple(str(row[key]) for key in _KEYS), []).append(row)
+    return list(groups.values())
+
+
+def shown(effect: Effect) -> Effect:
+    """The print alone, the moderate priors of the grid, and every prior outside the grid."""
+    return [row for row in effect if _kind(row["prior"]) != "other" or "_" not in row["prior"] or _named(row["prior"])]
+
+
+def _named(prior: str) -> bool:
+    return prior.partition("_")[0] not in DIRECTIONS
+
+
+def _kind(prior: str) -> str:
+    direction, _, strength = prior.partition("_")
+    if prior == FLAT:
+        return "printed"
+    return direction if direction in DIRECTIONS and strength == SHOWN_STRENGTH else "other"
+
+
+def hazard_ratio_figures(results: Results) -> Iterator[DrawnFigure]:
+    """Forest plots, chances of harm and prior-to-posterior densities of every effect."""
+    labels = Labels(results.study.definition)
+    effects = effects_of(results.hazard_ratios)
+    by_source: dict[str, list[Effect]] = {}
+    for effect in effects:
+        by_source.setdefault(effect[0]["source"], []).append(effect)
+    for source, same in by_source.items():
+        for part, few in enumerate(batched(same, MOST_EFFECTS, strict=False), start=1):
+            number = f"_{part}" if len(same) > MOST_EFFECTS else ""
+            yield _forest(few, labels, name=f"forest_{_slug(source)}{number}", source=source)
+            yield _chances(few, labels, name=f"chances_{_slug(source)}{number}", source=source)
+    printed = [effect for effect in effects if str(effect[0]["printed"]).startswith("HR ")]
+    for position, effect in enumerate(printed[:MOST_DENSITIES], start=1):
+        yield _densities(effect, labels, name=f"prior_to_posterior_{position}")
+
+
+def _slug(text: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in text.lower())
+
+
+def ratio_limits(marks: Sequence[Mark]) -> Limits:
+    """Axis for ratios: every median fits, and no single far limit squashes the rest.
+
+    The axis reaches to the furthest interval end, but no further than one and a half times beyond
+    the furthest median (and at least 0.2 to 5); what goes beyond is drawn as an arrow.
+    """
+    medians = [mark.median for mark in marks if not np.isnan(mark.median)]
+    low = max(min(mark.lower for mark in marks), min(0.2, min(medians) / 1.5))
+    high = min(max(mark.upper for mark in marks), max(5.0, max(medians) * 1.5))
+    return min(low, 0.5), max(high, 2.0)
+
+
+def _mark(row: dict[str, Any]) -> Mark:
+    return Mark(_kind(row["prior"]), median=row["hr_median"], lower=row["hr_q025"], upper=row["hr_q975"])
+
+
+def _evidence(effects: Sequence[Effect]) -> tuple[str, tuple[str, ...]]:
+    """The weakest kind of evidence of a figure's rows, and their ledger rows."""
+    rows = [row for effect in effects for row in effect[:1]]
+    ids = ";".join(row["ledger_rows"] for row in rows).split(";")
+    return rows[0]["evidence_kind"], tuple(dict.fromkeys(ids))
+
+
+def _row_label(row: dict[str, Any]) -> str:
+    return "as printed, no prior" if row["prior"] == FLAT else prior_label(row["prior"])
+
+
+def _forest(effects: Sequence[Effect], labels: Labels, *, name: str, source: str) -> DrawnFigure:
+    rows = [
+        IntervalRow(_row_label(row), (_mark(row),), hr_interval(row), heading=effect_short(row, labels))
+        for effect in effects
+        for row in shown(effect)
+    ]
+    limits = ratio_limits([mark for row in rows for mark in row.marks])
+    drawing, axes = _canvas(plot_height([row.heading for row in rows], line_height=0.22))
+    interval_plot(
+        rows, axes, limits=limits, xlabel="hazard ratio, log scale (above 1: worse outcome)", reference=1.0, ratio=True
+    )
+    evidence_kind, ledger_rows = _evidence(effects)
+    cut = [row for row in rows for mark in row.marks if mark.upper > limits[1] or mark.lower < limits[0]]
+    note = " An arrow head marks an interval that goes on beyond the axis; its numbers are at the right." if cut else ""
+    numbers = ". ".join(_effect_numbers(effect, labels) for effect in effects)
+    return export(
+        Figure(
+            name,
+            title=f"Hazard ratios as printed and after moderate priors ({source})",
+            alt=f"Forest plot, median and 95% interval. {numbers}.",
+            caption="The same printed effect, read alone and by readers with different beliefs: median and 95% "
+            f"interval.{note}",
+            evidence_kind=evidence_kind,
+            ledger_rows=ledger_rows,
+            section="hazard-ratios",
+        ),
+        drawing,
+    )
+
+
+def _effect_numbers(effect: Effect, labels: Labels) -> str:
+    numbers = "; ".join(f"{_row_label(row)} {hr_interval(row)}" for row in shown(effect))
+    return f"{effect_short(effect[0], labels)}: {numbers}"
+
+
+def _canvas(plot: float, *, left: float = 0.345, right: float = 0.735, above: float = 0.1) -> tuple[Any, Any]:
+    """A figure with margins for names at the left and numbers at the right, and its axes."""
+    below = 0.62
+    height = plot + above + below
+    drawing = MatplotlibFigure(figsize=(WIDTH, height))
+    bottom = below / height
+    axes = drawing.add_axes((left, bottom, right - left, plot / height))
+    return drawing, axes
+
+
+def _chances(effects: Sequence[Effect], labels: Labels, *, name: str, source: str) -> DrawnFigure:
+    thresholds = thresholds_of(pd.DataFrame(effects[0]))
+    kinds = [kind for kind in dict.fromkeys(_kind(row["prior"]) for row in shown(effects[0])) if kind != "other"]
+    rows = [
+        ChanceRow(
+            f"P(HR > {threshold})",
+            {_kind(row["prior"]): row[column] for row in shown(effect) if _kind(row["prior"]) in kinds},
+            heading=effect_short(effect[0], labels),
+        )
+        for effect in effects
+        for column, threshold in thresholds.items()
+    ]
+    drawing, axes = _canvas(plot_height([row.heading for row in rows], line_height=0.22), right=0.95, above=0.5)
+    chance_plot(rows, axes, xlabel="posterior probability", clear=DIRECTION_KEPT)
+    legend_of(kinds, axes, words={"printed": "no prior"})
+    evidence_kind, ledger_rows = _evidence(effects)
+    numbers = ". ".join(
+        f"{row.heading}, {row.label}: "
+        + ", ".join(f"{probability_text(chance)} ({kind})" for kind, chance in row.chances.items())
+        for row in rows
+    )
+    return export(
+        Figure(
+            name,
+            title=f"How probable is harm, and harm of a size that matters ({source})",
+            alt=f"Strips of posterior probabilities. {numbers}.",
+            caption=f"Posterior probability that the hazard ratio exceeds each value. Dotted: {DIRECTION_KEPT}, from "
+            "which this report calls a direction clear. Points far apart: the answer depends on the prior.",
+            evidence_kind=evidence_kind,
+            ledger_rows=ledger_rows,
+            section="hazard-ratios",
+        ),
+        drawing,
+    )
+
+
+def _densities(effect: Effect, labels: Labels, *, name: str) -> DrawnFigure:
+    flat = effect[0]
+    updated = [row for row in effect if _kind(row["prior"]) in DIRECTIONS]
+    limits = (
+        max(0.02, min(0.1, flat["hr_q025"] / 1.5)),
+        min(500.0, max(10.0, flat["hr_median"] * 3)),
+    )
+    drawing = MatplotlibFigure(figsize=(WIDTH, 0.9 + 1.35 * max(len(updated), 1)), layout="constrained")
+    panels = np.atleast_1d(drawing.subplots(max(len(updated), 1), 1, sharex=True))
+    for row, axes in zip(updated, panels, strict=False):
+        direction = prior_label(row["prior"]).removesuffix(" (sceptical)")
+        title = f"Prior: {direction}. Posterior HR {hr_interval(row)}, P(HR > 1) {probability_text(row['p_gt_1'])}"
+        density_plot(_curves(flat, row, limits), axes, limits=limits, title=title)
+        axes.legend(loc="upper left")
+    panels[-1].set_xlabel("hazard ratio, log scale (above 1: worse outcome)")
+    evidence_kind, ledger_rows = _evidence([effect])
+    return export(
+        Figure(
+            name,
+            title=f"From prior to posterior: {effect_short(flat, labels)}",
+            alt=f"Densities of the hazard ratio, one panel per moderate prior. {_effect_numbers(effect, labels)}. "
+            f"The printed estimate alone peaks at {ratio_text(flat['hr_median'])}.",
+            caption="Dashed: what is believed before. Dotted: what the paper prints. Filled: both combined. "
+            "The posterior lies nearer to whichever is narrower.",
+            evidence_kind=evidence_kind,
+            ledger_rows=ledger_rows,
+            section="hazard-ratios",
+        ),
+        drawing,
+    )
+
+
+def _curves(flat: dict[str, Any], row: dict[str, Any], limits: Limits) -> list[Curve]:
+    """Prior, likelihood and posterior: normal densities of the log hazard ratio."""
+    log_hr = np.linspace(np.log(limits[0]), np.log(limits[1]), 400)
+    posterior_sd = (row["log_hr_se"] ** -2 + row["prior_sd"] ** -2) ** -0.5
+    shapes = {
+        ("prior", "prior"): (row["prior_mean"], row["prior_sd"]),
+        ("printed", "as printed"): (flat["log_hr"], flat["log_hr_se"]),
+        (_kind(row["prior"]), "posterior"): (np.log(row["hr_median"]), posterior_sd),
+    }
+    return [
+        Curve(kind, label, np.exp(log_hr), norm.pdf(log_hr, mean, sd)) for (kind, label), (mean, sd) in shapes.items()
+    ]

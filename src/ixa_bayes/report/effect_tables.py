@@ -1,0 +1,195 @@
+"""Hazard ratios, their credibility and what could not be read, worded for the page."""
+
+import math
+from typing import Any, Final
+
+import pandas as pd
+
+from ixa_bayes.report.display import Column, DisplayTable, Ledger, display_table
+from ixa_bayes.report.wording import Labels, interval_text, number_text, prior_label, probability_text, ratio_text
+
+_THRESHOLD_PREFIX: Final = "p_gt_"
+_FOLDED_FROM: Final = 15
+
+
+def thresholds_of(hazard_ratios: pd.DataFrame) -> dict[str, str]:
+    """Columns P(HR > c) of the table, each with its c in print."""
+    return {
+        str(column): str(column).removeprefix(_THRESHOLD_PREFIX).replace("_", ".")
+        for column in hazard_ratios.columns
+        if str(column).startswith(_THRESHOLD_PREFIX)
+    }
+
+
+def effect_title(row: dict[str, Any], labels: Labels) -> str:
+    """Endpoint, comparison, population and analysis of an effect, as a heading."""
+    comparison = labels.comparison(row["factor"], row["level"], row["comparator"])
+    parts = [labels.endpoint(row["endpoint"]), comparison, labels.where(row["population"]), row["source"]]
+    return ", ".join(part for part in parts if part)
+
+
+def effect_short(row: dict[str, Any], labels: Labels) -> str:
+    """An effect in as few words as tell it apart from the others: for sentences and figures."""
+    level = labels.level(row["factor"], row["level"]) if row["level"] else labels.factor(row["factor"])
+    parts = [labels.endpoint(row["endpoint"]), level, labels.where(row["population"])]
+    return ", ".join(part for part in parts if part)
+
+
+def hr_interval(row: dict[str, Any]) -> str:
+    """Posterior median with its 95% interval."""
+    return f"{ratio_text(row['hr_median'])} ({interval_text(ratio_text(row['hr_q025']), ratio_text(row['hr_q975']))})"
+
+
+def hazard_ratio_table(hazard_ratios: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
+    """Every effect under every prior."""
+    chances = [
+        (Column(f"P(HR > {threshold})", numeric=True), _probability_of(column))
+        for column, threshold in thresholds_of(hazard_ratios).items()
+    ]
+    columns = [
+        (Column("Prior: belief before the paper"), lambda row: prior_label(row["prior"])),
+        (Column("HR, median (95% interval)", numeric=True), _median_cell),
+        *chances,
+        (Column("P(practically equal)", numeric=True), _probability_of("p_practically_equal")),
+    ]
+    return display_table(
+        hazard_ratios,
+        columns,
+        ledger=ledger,
+        anchor="table-hazard-ratios",
+        caption="Hazard ratios under every prior",
+        missing="The paper prints no hazard ratio from which a standard error follows.",
+        group=lambda row: f"{effect_title(row, labels)} – printed: {row['printed']}",
+        folded=len(hazard_ratios) > _FOLDED_FROM,
+    )
+
+
+def _median_cell(row: dict[str, Any]) -> str:
+    return f"{hr_interval(row)} *" if row["driven_by_prior"] else hr_interval(row)
+
+
+def _probability_of(column: str) -> Any:
+    return lambda row: probability_text(row[column])
+
+
+def credibility_table(credibility: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
+    """Which belief before the paper would undo each printed interval."""
+    columns = [
+        (Column("Effect"), lambda row: effect_title(row, labels)),
+        (Column("Printed"), lambda row: row["printed"]),
+        (Column("Excludes 1?"), _excludes_one),
+        (Column("Leaves unconvinced who expects 95% of HRs within"), scepticism_words),
+        (Column("Convinces who expects 95% of HRs"), _advocacy_words),
+        (Column("p for intrinsic credibility", numeric=True), lambda row: probability_text(row["p_intrinsic"])),
+        (Column("Credible by itself?"), lambda row: "yes" if row["intrinsically_credible"] else "no"),
+    ]
+    return display_table(
+        credibility,
+        columns,
+        ledger=ledger,
+        anchor="table-credibility",
+        caption="Analysis of credibility",
+        missing="The paper prints no hazard ratio with an interval, so there is nothing to judge.",
+    )
+
+
+def _excludes_one(row: dict[str, Any]) -> str:
+    if row["touches_one"]:
+        return "cannot be told: a limit prints as 1"
+    return "yes" if row["significant"] else "no"
+
+
+def scepticism_words(row: dict[str, Any]) -> str:
+    """The range of hazard ratios that a sceptic expects, if the finding just fails to convince."""
+    if row["touches_one"]:
+        ends = [row["scepticism_limit_hr_lowest"], row["scepticism_limit_hr_highest"]]
+        shown = " and ".join(_limit_text(end) for end in ends if not math.isnan(end))
+        return f"any range: no finite limit as printed (at the two ends of the rounding: {shown or 'none'})"
+    limit = row["scepticism_limit_hr"]
+    return "does not apply" if math.isnan(limit) else interval_text(ratio_text(1 / limit), ratio_text(limit))
+
+
+def _limit_text(limit: float) -> str:
+    return "no finite limit" if math.isinf(limit) else ratio_text(limit)
+
+
+def _advocacy_words(row: dict[str, Any]) -> str:
+    limits = [row["advocacy_limit_hr_nearest"], row["advocacy_limit_hr_furthest"]]
+    if any(math.isnan(limit) for limit in limits):
+        return "does not apply"
+    shown = list(dict.fromkeys(_limit_text(limit) if limit else "no finite limit" for limit in limits))
+    return f"between 1 and {' or '.join(shown)}"
+
+
+def not_extractable_table(not_extractable: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
+    """Comparisons whose effect the print does not give."""
+    columns = [
+        (Column("Endpoint"), lambda row: labels.endpoint(row["endpoint"])),
+        (Column("Comparison"), lambda row: labels.comparison(row["factor"], row["level"], row["comparator"])),
+        (Column("In whom"), lambda row: labels.population(row["population"])),
+        (Column("What is missing"), lambda row: row["missing"]),
+    ]
+    return display_table(
+        not_extractable,
+        columns,
+        ledger=ledger,
+        anchor="table-not-extractable",
+        caption="Comparisons whose hazard ratio cannot be read",
+        missing="Nothing is missing: every printed comparison gave an effect.",
+        folded=len(not_extractable) > _FOLDED_FROM,
+    )
+
+
+def literature_table(literature: pd.DataFrame, ledger: Ledger) -> DisplayTable:
+    """Hazard ratios from other studies, for plausibility."""
+    columns = [
+        (Column("Study"), lambda row: row["citation"]),
+        (Column("Factor, as defined there"), lambda row: f"{row['factor'].replace('_', ' ')}: {row['definition']}"),
+        (Column("Endpoint"), lambda row: row["endpoint"].upper()),
+        (Column("Patients", numeric=True), lambda row: "–" if math.isnan(row["n"]) else f"{row['n']:.0f}"),
+        (Column("HR (95% CI)", numeric=True), _literature_hr),
+        (Column("Analysis"), lambda row: row["adjusted"]),
+    ]
+    return display_table(
+        literature,
+        columns,
+        ledger=ledger,
+        anchor="table-literature",
+        caption="The same kind of factor in other studies",
+        missing="No hazard ratio from another study is held for the factors of this paper.",
+        folded=len(literature) > _FOLDED_FROM,
+    )
+
+
+def _literature_hr(row: dict[str, Any]) -> str:
+    if math.isnan(row["lower95"]) or math.isnan(row["upper95"]):
+        return f"{ratio_text(row['hr'])} (no interval seen)"
+    return f"{ratio_text(row['hr'])} ({interval_text(ratio_text(row['lower95']), ratio_text(row['upper95']))})"
+
+
+def prior_table(hazard_ratios: pd.DataFrame, ledger: Ledger) -> DisplayTable:
+    """The priors on a log hazard ratio, with what each implies for the hazard ratio."""
+    priors = hazard_ratios.dropna(subset=["prior_sd"]).drop_duplicates("prior")
+    columns = [
+        (Column("Prior"), lambda row: prior_label(row["prior"])),
+        (Column("Name in the files"), lambda row: row["prior"]),
+        (Column("Mean, log HR", numeric=True), lambda row: number_text(row["prior_mean"])),
+        (Column("SD, log HR", numeric=True), lambda row: number_text(row["prior_sd"])),
+        (Column("Expects 95% of HRs within", numeric=True), _implied_interval),
+        (Column("Source"), lambda row: row["prior_source"]),
+    ]
+    return display_table(
+        priors.drop(columns=["ledger_rows", "evidence_kind"]),
+        columns,
+        ledger=ledger,
+        anchor="table-priors",
+        caption="Priors on the hazard ratio, and what each implies",
+        missing="No hazard ratio, so no prior on one.",
+        folded=True,
+    )
+
+
+def _implied_interval(row: dict[str, Any]) -> str:
+    half = 1.959964 * row["prior_sd"]
+    lower, upper = math.exp(row["prior_mean"] - half), math.exp(row["prior_mean"] + half)
+    return interval_text(ratio_text(lower), ratio_text(upper))

@@ -1,0 +1,184 @@
+"""Response rates and their contrasts, worded for the page."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from ixa_bayes.models.response_analysis import ResponseAnalysis
+from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, Ledger, display_table, evidence_words, records_of
+from ixa_bayes.report.wording import (
+    Labels,
+    interval_text,
+    number_text,
+    p_text,
+    percent_text,
+    points_text,
+    probability_text,
+    ratio_text,
+)
+
+MODEL_WORDS: Final = {
+    "beta_binomial": "each group alone",
+    "hierarchical_binomial": "groups inform each other",
+}
+BASIS_WORDS: Final = {"used": "", "printed": "as printed, before adjudication"}
+_FOLDED_FROM: Final = 15
+_MEASURES: Final = ("difference", "risk_ratio", "odds_ratio")
+
+
+def group_name(row: dict[str, Any], labels: Labels) -> str:
+    """Who a rate belongs to: the level, or the whole population."""
+    return labels.level(row["factor"], row["level"]) if row["factor"] else labels.population(row["population"])
+
+
+def block_name(row: dict[str, Any], labels: Labels) -> str:
+    """Endpoint, factor and population of a table of counts, and which of several readings it is."""
+    parts = [labels.endpoint(row["endpoint"]), labels.factor(row["factor"]) if row["factor"] else ""]
+    parts += [labels.where(row["population"]), BASIS_WORDS.get(row["basis"], row["basis"])]
+    if row["n_candidates"] > 1:
+        parts.append(f"reading {int(row['candidate'])} of {int(row['n_candidates'])} that the print allows")
+    return ", ".join(part for part in parts if part)
+
+
+def prior_words(row: dict[str, Any]) -> str:
+    """Model and prior of a rate in words."""
+    model = MODEL_WORDS.get(row["model"], row["model"])
+    return model if row["model"] == "hierarchical_binomial" else f"{model}, {row['prior']} prior"
+
+
+def share_interval(row: dict[str, Any]) -> str:
+    """Posterior median of a rate with its 95% interval."""
+    if math.isnan(row["median"]):
+        return "did not converge: no number"
+    return f"{percent_text(row['median'])} ({interval_text(percent_text(row['q025']), percent_text(row['q975']))})"
+
+
+def rate_table(response: pd.DataFrame, labels: Labels, ledger: Ledger, *, anchor: str, caption: str) -> DisplayTable:
+    """Rates of every group under every model and prior, with what to expect in the next patients."""
+    columns = [
+        (Column("Group"), lambda row: group_name(row, labels)),
+        (Column("Patients", numeric=True), lambda row: f"{row['responders']:.0f}/{row['evaluable']:.0f}"),
+        (Column("Raw rate (95% Clopper-Pearson)", numeric=True), _raw_rate),
+        (Column("Model and prior"), prior_words),
+        (Column("Rate, median (95% interval)", numeric=True), share_interval),
+        (Column("Expected in the next patients (95%)", numeric=True), _next_patients),
+    ]
+    return display_table(
+        response,
+        columns,
+        ledger=ledger,
+        anchor=anchor,
+        caption=caption,
+        missing="No count of patients can be recovered from the print.",
+        group=lambda row: block_name(row, labels),
+        folded=len(response) > _FOLDED_FROM,
+    )
+
+
+def _raw_rate(row: dict[str, Any]) -> str:
+    low, high = percent_text(row["clopper_pearson_q025"]), percent_text(row["clopper_pearson_q975"])
+    return f"{percent_text(row['responders'] / row['evaluable'])} ({interval_text(low, high)})"
+
+
+def _next_patients(row: dict[str, Any]) -> str:
+    if math.isnan(row["next_median"]):
+        return "–"
+    limits = interval_text(f"{row['next_q025']:.0f}", f"{row['next_q975']:.0f}")
+    return f"{row['next_median']:.0f} of {row['next_patients']:.0f} ({limits})"
+
+
+def contrast_table(
+    contrasts: pd.DataFrame, labels: Labels, ledger: Ledger, *, anchor: str, caption: str
+) -> DisplayTable:
+    """Difference, risk ratio and odds ratio of each pair of groups, one row per model and prior."""
+    keys = ["population", "endpoint", "factor", "level", "comparator", "basis", "candidate", "model", "prior"]
+    rows = []
+    by_measure = contrasts.groupby(keys, sort=False) if not contrasts.empty else ()
+    for _, same in by_measure:
+        records = {str(row["measure"]): row for row in records_of(same)}
+        first = next(iter(records.values()))
+        cells = [prior_words(first), *(_measure_cell(records.get(measure)) for measure in _MEASURES)]
+        cells.append(probability_text(first["p_level_lower"]))
+        cells += [p_text(first["fisher_p"]), first["printed_p"] or "–"]
+        rows.append(
+            DisplayRow(tuple(cells), links=ledger.links(first["ledger_rows"]), group=_contrast_block(first, labels))
+        )
+    heads = ("Difference, points", "Risk ratio", "Odds ratio", "P(first is lower)", "Fisher p", "Printed p")
+    return DisplayTable(
+        anchor,
+        caption=caption,
+        columns=(Column("Model and prior"), *(Column(head, numeric=True) for head in heads)),
+        rows=tuple(rows),
+        evidence=evidence_words(contrasts),
+        missing="No two groups can be compared: the print gives no table of counts with two groups.",
+        folded=len(rows) > _FOLDED_FROM,
+    )
+
+
+def _contrast_block(row: dict[str, Any], labels: Labels) -> str:
+    comparison = labels.comparison(row["factor"], row["level"], row["comparator"])
+    return f"{comparison} ({block_name(row, labels)})"
+
+
+def _measure_cell(row: dict[str, Any] | None) -> str:
+    if row is None or math.isnan(row["median"]):
+        return "–"
+    word = points_text if row["measure"] == "difference" else ratio_text
+    return f"{word(row['median'])} ({interval_text(word(row['q025']), word(row['q975']))})"
+
+
+def rate_prior_table(analyses: Sequence[ResponseAnalysis]) -> DisplayTable:
+    """Beta priors of every response analysis, as mean and number of patients they are worth."""
+    rows = tuple(
+        DisplayRow(
+            (
+                prior.name,
+                percent_text(prior.mean),
+                number_text(prior.patients),
+                prior.meaning,
+                prior.source,
+            ),
+            group=analysis.title,
+        )
+        for analysis in analyses
+        for prior in analysis.priors
+    )
+    return DisplayTable(
+        "table-rate-priors",
+        caption="Priors on a rate, and what each implies",
+        columns=(
+            Column("Prior"),
+            Column("Mean rate", numeric=True),
+            Column("Worth in patients", numeric=True),
+            Column("Meaning"),
+            Column("Source"),
+        ),
+        rows=rows,
+        evidence=(),
+        missing="No response analysis was run, so there is no prior on a rate.",
+        folded=True,
+    )
+
+
+def diagnostics_table(diagnostics: pd.DataFrame, ledger: Ledger) -> DisplayTable:
+    """Convergence of every sampled model."""
+    columns = [
+        (Column("Fit"), lambda row: str(row["fit"]).replace("__", ", ").replace("_", " ")),
+        (Column("Converged"), lambda row: "yes" if row["converged"] else f"no: {row['reasons']}"),
+        (Column("Largest R-hat", numeric=True), lambda row: f"{row['largest_rhat']:.3f}"),
+        (Column("Least bulk ESS", numeric=True), lambda row: f"{row['least_ess_bulk']:,.0f}"),
+        (Column("Least tail ESS", numeric=True), lambda row: f"{row['least_ess_tail']:,.0f}"),
+        (Column("E-BFMI", numeric=True), lambda row: f"{row['e_bfmi']:.2f}"),
+        (Column("Divergent draws", numeric=True), lambda row: percent_text(row["divergent_share"])),
+    ]
+    return display_table(
+        diagnostics,
+        columns,
+        ledger=ledger,
+        anchor="table-diagnostics",
+        caption="Convergence of the sampled models",
+        missing="No model was sampled: every number here is exact or a closed form.",
+        folded=len(diagnostics) > _FOLDED_FROM,
+    )

@@ -1,0 +1,231 @@
+"""What the paper prints, what the audit finds in it, and what it leaves unsaid, worded for the page."""
+
+from typing import Any, Final
+
+import pandas as pd
+
+from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, Ledger, display_table, records_of
+from ixa_bayes.report.wording import EVIDENCE_LABELS, Labels
+from ixa_bayes.study.ledger import Study
+
+EVIDENCE: Final = (EVIDENCE_LABELS["published_effect"],)
+INTERVAL_WORDS: Final = {"ci90": "90% CI ", "ci95": "95% CI ", "ci99": "99% CI ", "range": "range ", "iqr": "IQR "}
+SEVERITY_WORDS: Final = {
+    "contradiction": "cannot all be right",
+    "implausible": "implausible",
+    "note": "worth knowing",
+    "not_computable": "could not be checked",
+}
+CLAIM_WORDS: Final = {"no_difference": "no difference"}
+_RATIOS: Final = {"hazard_ratio": "HR", "odds_ratio": "OR", "risk_ratio": "RR"}
+_FOLDED_FROM: Final = 15
+_SUBJECT: Final = ["population", "factor", "level", "comparator", "endpoint"]
+
+
+def printed_text(row: dict[str, Any]) -> str:
+    """One ledger row as a paper would print it, digits as printed."""
+    parts = [_value_text(row)]
+    if row["lower"] or row["upper"]:
+        limits = f"{INTERVAL_WORDS.get(row['interval'], '')}{row['lower'] or '?'} to {row['upper'] or '?'}"
+        parts.append(f"({limits})" if row["value"] else limits)
+    if row["p"]:
+        parts.append(f"p {row['p']}" if row["p"][0] in "<>=" or not row["p"][0].isdigit() else f"p = {row['p']}")
+    return " ".join(part for part in parts if part)
+
+
+def _value_text(row: dict[str, Any]) -> str:
+    count = f"{row['count']}/{row['denominator']}" if row["denominator"] else row["count"]
+    if not row["value"]:
+        return f"{count} {row['kind']}" if row["kind"] in ("events", "censored") else count
+    unit = f" {row['unit']}" if row["unit"] and row["value"] != "not reached" else ""
+    if row["kind"] in _RATIOS:
+        text = f"{_RATIOS[row['kind']]} {row['value']}"
+    elif row["kind"] in ("percent", "survival_percent"):
+        text = f"{row['value']}%"
+    else:
+        text = f"{row['value']}{unit}"
+    return f"{text} ({count})" if count else text
+
+
+def whole_population(study: Study, labels: Labels, ledger: Ledger) -> DisplayTable:
+    """What the paper prints for everybody, endpoint by endpoint."""
+    table = study.statistics
+    whole = table[table["factor"].eq("") & table["population"].eq(study.definition.main_population)]
+    rows = [
+        DisplayRow(
+            (labels.endpoint(first["endpoint"]), _kind_word(first["kind"]), _joined_prints(same), _places(same)),
+            links=ledger.links(";".join(row["id"] for row in same)),
+        )
+        for first, same in _same_subject(whole)
+    ]
+    return DisplayTable(
+        "table-whole",
+        caption=f"Printed for {labels.population(study.definition.main_population).lower()}",
+        columns=(Column("Endpoint"), Column("Statistic"), Column("Printed"), Column("Where")),
+        rows=tuple(rows),
+        evidence=EVIDENCE,
+        missing="The ledger holds no statistic of the whole population.",
+        folded=len(rows) > _FOLDED_FROM,
+    )
+
+
+def comparisons(study: Study, labels: Labels, ledger: Ledger) -> DisplayTable:
+    """Ratios and p values that the paper prints, with what its text says of them."""
+    table = study.statistics
+    compared = table[table["kind"].isin([*_RATIOS, "p_value"])]
+    rows = [
+        DisplayRow(
+            (
+                labels.comparison(first["factor"], first["level"], first["comparator"]),
+                labels.where(first["population"]) or "all patients",
+                _joined_prints(same),
+                first["adjustment"] or "test",
+                CLAIM_WORDS.get(first["claim"], first["claim"]) or "–",
+            ),
+            links=ledger.links(";".join(row["id"] for row in same)),
+            group=labels.endpoint(first["endpoint"]),
+        )
+        for first, same in _same_subject(compared)
+    ]
+    columns = ("Comparison", "In whom", "Printed", "Analysis", "The text says")
+    return DisplayTable(
+        "table-comparisons",
+        caption="Printed comparisons",
+        columns=tuple(Column(label) for label in columns),
+        rows=tuple(sorted(rows, key=lambda row: row.group)),
+        evidence=EVIDENCE,
+        missing="The paper prints neither a ratio nor a p value.",
+        folded=len(rows) > _FOLDED_FROM,
+    )
+
+
+def _same_subject(table: pd.DataFrame) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Rows on the same statistic of the same patients, which a paper may repeat."""
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in records_of(table):
+        groups.setdefault((*(row[name] for name in _SUBJECT), row["kind"], row["adjustment"]), []).append(row)
+    return [(rows[0], rows) for rows in groups.values()]
+
+
+def _joined_prints(rows: list[dict[str, Any]]) -> str:
+    return "; also ".join(dict.fromkeys(printed_text(row) for row in rows))
+
+
+def _places(rows: list[dict[str, Any]]) -> str:
+    return ", ".join(dict.fromkeys(row["location"] for row in rows))
+
+
+def _kind_word(kind: str) -> str:
+    return "survival" if kind == "survival_percent" else kind.replace("_", " ")
+
+
+def audit_table(audit: pd.DataFrame, ledger: Ledger) -> DisplayTable:
+    """Findings of the audit that a reader must judge, the most serious first."""
+    judged = audit[~audit["severity"].eq("not_computable")]
+    return _findings(
+        judged,
+        ledger,
+        anchor="table-audit",
+        caption="What the printed numbers say about each other",
+        missing="The audit ran and found nothing that does not agree.",
+    )
+
+
+def unchecked_table(audit: pd.DataFrame, ledger: Ledger) -> DisplayTable:
+    """Checks for which the paper does not print enough."""
+    return _findings(
+        audit[audit["severity"].eq("not_computable")],
+        ledger,
+        anchor="table-unchecked",
+        caption="Checks that could not be made",
+        missing="Every check could be made.",
+        folded=True,
+    )
+
+
+def _findings(
+    table: pd.DataFrame, ledger: Ledger, *, anchor: str, caption: str, missing: str, folded: bool = False
+) -> DisplayTable:
+    columns = [
+        (Column("Check"), lambda row: _sentence_case(row["check"])),
+        (Column("Printed"), lambda row: row["printed"] or "–"),
+        (Column("Computed"), lambda row: row["computed"] or "–"),
+        (Column("What it means"), lambda row: row["explanation"]),
+        (Column("What this report does"), lambda row: row["consequence"] or "–"),
+        (Column("INSPECT-SR"), lambda row: row["inspect_sr_item"] or "–"),
+    ]
+    return display_table(
+        table,
+        columns,
+        ledger=ledger,
+        anchor=anchor,
+        caption=caption,
+        missing=missing,
+        group=lambda row: SEVERITY_WORDS.get(row["severity"], row["severity"]).capitalize(),
+        folded=folded,
+    )
+
+
+def _sentence_case(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def adjudications_table(study: Study, labels: Labels, ledger: Ledger) -> DisplayTable:
+    """Printed values that cannot stand, beside what is used instead."""
+    printed = {row["id"]: row for row in records_of(study.statistics)}
+    rows = []
+    for item in study.definition.adjudications:
+        row = printed[item.row]
+        subject = [labels.endpoint(row["endpoint"]), labels.where(row["population"])]
+        subject.append(labels.level(row["factor"], row["level"]) if row["factor"] else "")
+        rows.append(
+            DisplayRow(
+                (", ".join(part for part in subject if part), row[item.field] or "nothing", item.used, item.reason),
+                links=ledger.links(item.row),
+            )
+        )
+    return DisplayTable(
+        "table-adjudications",
+        caption="Printed values that cannot stand",
+        columns=(Column("Statistic"), Column("Printed", numeric=True), Column("Used", numeric=True), Column("Why")),
+        rows=tuple(rows),
+        evidence=EVIDENCE,
+        missing="No printed value is replaced: every number is used as it stands.",
+    )
+
+
+def unknowns_table(study: Study) -> DisplayTable:
+    """What the paper does not say, and what follows."""
+    return DisplayTable(
+        "table-unknowns",
+        caption="What the paper does not say",
+        columns=(Column("Not said"), Column("What follows")),
+        rows=tuple(DisplayRow((item.what, item.consequence)) for item in study.definition.unknowns),
+        evidence=(),
+        missing="The study file names nothing that is unknown.",
+    )
+
+
+def ledger_table(study: Study, labels: Labels) -> DisplayTable:
+    """Every printed statistic, numbered; the target of every link."""
+    rows = []
+    for number, row in enumerate(records_of(study.statistics), start=1):
+        subject = labels.population(row["population"])
+        if row["factor"]:
+            compared = bool(row["comparator"]) or not row["level"]
+            subject += ": " + (
+                labels.comparison(row["factor"], row["level"], row["comparator"])
+                if compared
+                else labels.level(row["factor"], row["level"])
+            )
+        note = "; ".join(part for part in (row["reading"], row["note"]) if part)
+        cells = (str(number), row["location"], labels.endpoint(row["endpoint"]), subject, printed_text(row), note)
+        rows.append(DisplayRow(cells, anchor=f"row-{row['id']}"))
+    return DisplayTable(
+        "table-ledger",
+        caption="The ledger: every printed statistic, digits as printed",
+        columns=tuple(Column(c) for c in ("No.", "Where", "Endpoint", "In whom", "Printed", "Note")),
+        rows=tuple(rows),
+        evidence=EVIDENCE,
+        missing="The ledger is empty.",
+    )

@@ -1,0 +1,200 @@
+"""The first screen: a few findings, each computed from the tables and worded for a clinician."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from ixa_bayes.report.display import Ledger, LedgerLink, evidence_words, records_of
+from ixa_bayes.report.effect_tables import effect_short, hr_interval
+from ixa_bayes.report.results import Results
+from ixa_bayes.report.wording import (
+    FLAT,
+    SCEPTICAL,
+    Labels,
+    count_text,
+    interval_text,
+    points_text,
+    prior_label,
+    probability_text,
+    ratio_text,
+)
+
+DIRECTION_KEPT: Final = 0.975
+CLEAR: Final = 0.975
+
+
+@dataclass(frozen=True)
+class SummaryFinding:
+    """One finding of the first screen.
+
+    Attributes
+    ----------
+    headline, text : str
+    target : str
+        Anchor of the section that holds the numbers.
+    links : tuple of LedgerLink
+    evidence : tuple of str
+    """
+
+    headline: str
+    text: str
+    target: str
+    links: tuple[LedgerLink, ...]
+    evidence: tuple[str, ...]
+
+
+def summary_findings(results: Results) -> list[SummaryFinding]:
+    """At most five findings; each table that is empty costs one.
+
+    Returns
+    -------
+    list of SummaryFinding
+        The largest printed effect, how many effects keep their direction for a sceptic, the
+        clearest contrast of response, what the audit found, what cannot be told.
+    """
+    labels = Labels(results.study.definition)
+    ledger = Ledger(results.study.statistics)
+    found = [
+        *_largest_effect(results, labels, ledger),
+        *_directions(results, labels, ledger),
+        *_response(results, labels, ledger),
+        *_audit(results, ledger),
+        *_unreadable(results, ledger),
+    ]
+    return found[:5]
+
+
+def _largest_effect(results: Results, labels: Labels, ledger: Ledger) -> Iterator[SummaryFinding]:
+    table = results.hazard_ratios
+    flat = table[table["prior"].eq(FLAT)]
+    if flat.empty:
+        return
+    largest = records_of(flat.loc[[flat["log_hr"].abs().idxmax()]])[0]
+    same = _same_effect(table, largest)
+    sceptic = records_of(same[same["prior"].eq(SCEPTICAL)])
+    informed = records_of(same[~same["prior"].eq(FLAT)])
+    if not sceptic or not informed:
+        return
+    lowest = min(informed, key=lambda row: row["hr_median"])
+    highest = max(informed, key=lambda row: row["hr_median"])
+    yield SummaryFinding(
+        headline=f"The largest effect shrinks from {ratio_text(largest['hr_median'])} to "
+        f"{ratio_text(sceptic[0]['hr_median'])} for a sceptic",
+        text=f"{effect_short(largest, labels)}: the paper prints {largest['printed']}. Combined with a sceptical prior "
+        f"the hazard ratio is {hr_interval(sceptic[0])}, and the probability that it is above 1 is "
+        f"{probability_text(sceptic[0]['p_gt_1'])}. Over all priors its median runs from "
+        f"{ratio_text(lowest['hr_median'])} ({prior_label(lowest['prior'])}) to {ratio_text(highest['hr_median'])} "
+        f"({prior_label(highest['prior'])}): the size depends on what was believed before.",
+        target="hazard-ratios",
+        links=ledger.links(largest["ledger_rows"]),
+        evidence=evidence_words(flat),
+    )
+
+
+def _same_effect(table: pd.DataFrame, row: dict[str, Any]) -> pd.DataFrame:
+    same = pd.Series(True, index=table.index)
+    for key in ("endpoint", "population", "factor", "level", "comparator", "source", "printed"):
+        same &= table[key].eq(row[key])
+    return table[same]
+
+
+def _directions(results: Results, labels: Labels, ledger: Ledger) -> Iterator[SummaryFinding]:
+    sceptical = results.hazard_ratios[results.hazard_ratios["prior"].eq(SCEPTICAL)]
+    if sceptical.empty:
+        return
+    rows = records_of(sceptical)
+    kept = [row for row in rows if max(row["p_gt_1"], 1 - row["p_gt_1"]) >= DIRECTION_KEPT]
+    named = "; ".join(f"{effect_short(row, labels)} {hr_interval(row)}" for row in kept[:4])
+    more = f"; and {len(kept) - 4} more" if len(kept) > 4 else ""
+    yield SummaryFinding(
+        headline=f"{len(kept)} of {count_text(len(rows), 'hazard ratio')} "
+        f"{'keeps' if len(kept) == 1 else 'keep'} a clear direction for a sceptic",
+        text=f"Clear means at least {probability_text(DIRECTION_KEPT)} probability on one side of 1 under the "
+        f"sceptical prior. " + (f"These are: {named}{more}." if kept else "None does."),
+        target="hazard-ratios",
+        links=ledger.links_of(kept),
+        evidence=evidence_words(sceptical),
+    )
+
+
+def _response(results: Results, labels: Labels, ledger: Ledger) -> Iterator[SummaryFinding]:
+    table = results.response_contrast
+    if table.empty:
+        return
+    table = table[table["measure"].eq("difference") & table["basis"].eq("used") & table["median"].notna()]
+    pooled = table[table["model"].eq("hierarchical_binomial")]
+    chosen = pooled if not pooled.empty else table.drop_duplicates(["population", "endpoint", "factor", "level"])
+    primary = _first_endpoint(results, chosen)
+    main = primary[primary["population"].eq(results.study.definition.main_population)]
+    rows = records_of(main if not main.empty else primary)
+    if not rows:
+        return
+    clearest = max(rows, key=lambda row: abs(row["median"]))
+    clear = [row for row in rows if max(row["p_level_lower"], 1 - row["p_level_lower"]) >= CLEAR]
+    comparison = labels.comparison(clearest["factor"], clearest["level"], clearest["comparator"])
+    limits = interval_text(points_text(clearest["q025"]), points_text(clearest["q975"]))
+    side = "lower" if clearest["median"] < 0 else "higher"
+    p = clearest["p_level_lower"] if side == "lower" else 1 - clearest["p_level_lower"]
+    yield SummaryFinding(
+        headline=f"{len(clear)} of {count_text(len(rows), 'response contrast')} "
+        f"{'is' if len(clear) == 1 else 'are'} clear",
+        text=f"The largest, {labels.endpoint(clearest['endpoint']).lower()}, {comparison}: "
+        f"{points_text(clearest['median'])} percentage points ({limits}); the probability that the first is {side} is "
+        f"{probability_text(p)}. Clear means at least {probability_text(CLEAR)}.",
+        target="response",
+        links=ledger.links(clearest["ledger_rows"]),
+        evidence=evidence_words(table),
+    )
+
+
+def _first_endpoint(results: Results, table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the first endpoint that a response analysis names."""
+    for analysis in results.response_analyses:
+        for endpoint in analysis.endpoints_of(results.study.definition):
+            rows = table[table["endpoint"].eq(endpoint)]
+            if not rows.empty:
+                return rows
+    return table
+
+
+def _audit(results: Results, ledger: Ledger) -> Iterator[SummaryFinding]:
+    if results.audit.empty:
+        return
+    serious = results.audit[results.audit["severity"].eq("contradiction")]
+    replaced = len(results.study.definition.adjudications)
+    used = (
+        f" {count_text(replaced, 'printed value')} {'is' if replaced == 1 else 'are'} replaced, with the reason given."
+    )
+    if serious.empty:
+        yield SummaryFinding(
+            headline="No printed number contradicts another",
+            text=f"The audit checked the printed numbers against each other.{used if replaced else ''}",
+            target="audit",
+            links=(),
+            evidence=evidence_words(results.audit),
+        )
+        return
+    rows = records_of(serious)
+    yield SummaryFinding(
+        headline=f"{count_text(len(rows), 'contradiction')} among the printed numbers",
+        text=f"The first: {rows[0]['explanation'].rstrip('.')}.{used if replaced else ''}",
+        target="audit",
+        links=ledger.links_of(rows),
+        evidence=evidence_words(results.audit),
+    )
+
+
+def _unreadable(results: Results, ledger: Ledger) -> Iterator[SummaryFinding]:
+    missing = results.not_extractable
+    if missing.empty:
+        return
+    rows = records_of(missing)
+    yield SummaryFinding(
+        headline=f"{count_text(len(rows), 'comparison')} cannot be turned into a hazard ratio",
+        text="The paper prints too little about them; the list says what is missing for each.",
+        target="not-extractable",
+        links=ledger.links_of(rows),
+        evidence=evidence_words(missing),
+    )

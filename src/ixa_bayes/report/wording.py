@@ -1,0 +1,163 @@
+"""How numbers, names and kinds of evidence read on the page and in figures: the only home of display words.
+
+Tables keep full precision and short names; a reader gets as many digits as the evidence carries and
+the words that the study's own definition uses.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ixa_bayes.study.definition import PATIENTS, StudyDefinition
+
+EVIDENCE_LABELS: Final[Mapping[str, str]] = {
+    "published_effect": "published statistics",
+    "pseudo_cohort": "pseudo-cohorts (pseudo-individual patient data)",
+    "digitised": "digitised curve",
+    "patients": "patients",
+    "simulated": "simulated patients",
+}
+EVIDENCE_MEANING: Final[Mapping[str, str]] = {
+    "published_effect": "computed from what the paper prints; no patient data were available",
+    "pseudo_cohort": "averaged over made-up cohorts that print as the paper does",
+    "digitised": "read off a printed survival curve",
+    "patients": "computed from patient data",
+    "simulated": "computed from simulated patients; says nothing about real ones",
+}
+DIRECTIONS: Final[Mapping[str, str]] = {
+    "neutral": "no effect",
+    "optimistic": "effect of the stated size",
+    "pessimistic": "opposite effect",
+}
+SCEPTICAL: Final = "neutral_moderate"
+FLAT: Final = "flat"
+NO_LIMIT: Final = "no finite limit"
+MINUS: Final = "\u2212"
+_PLAIN_LEVELS: Final = frozenset({"yes", "no", "none", "other"})
+
+
+def ratio_text(ratio: float) -> str:
+    """A hazard, risk or odds ratio to about three significant digits."""
+    if math.isnan(ratio):
+        return "–"
+    if math.isinf(ratio) or ratio >= 1e4:
+        return "above 10,000"
+    if ratio < 0.01:
+        return "below 0.01"
+    if ratio >= 99.95:
+        return f"{ratio:.0f}"
+    return f"{ratio:.1f}" if ratio >= 9.995 else f"{ratio:.2f}"
+
+
+def interval_text(lower: str, upper: str) -> str:
+    """An interval in the words of medical journals."""
+    return f"{lower} to {upper}"
+
+
+def probability_text(probability: float) -> str:
+    """A posterior probability to three decimals, never 0.000 or 1.000."""
+    if math.isnan(probability):
+        return "–"
+    if probability > 0.9995:
+        return "above 0.999"
+    return "below 0.001" if probability < 0.0005 else f"{probability:.3f}"
+
+
+def p_text(p: float) -> str:
+    """A p value as medical journals print it."""
+    if math.isnan(p):
+        return "–"
+    if p < 0.001:
+        return "<0.001"
+    return f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
+
+
+def percent_text(fraction: float) -> str:
+    """A share as a percentage: whole from 10% on, which is what a few dozen patients support."""
+    if math.isnan(fraction):
+        return "–"
+    return f"{100 * fraction:.0f}%" if fraction >= 0.0995 else f"{100 * fraction:.1f}%"
+
+
+def points_text(difference: float) -> str:
+    """A difference of two shares in percentage points, with its sign."""
+    if math.isnan(difference):
+        return "–"
+    rounded = round(100 * difference)
+    return f"{MINUS}{-rounded}" if rounded < 0 else f"+{rounded}" if rounded > 0 else "0"
+
+
+def number_text(value: float) -> str:
+    """A plain number to at most three significant digits."""
+    if math.isnan(value):
+        return "–"
+    return f"{value:.3g}".replace("-", MINUS)
+
+
+def count_text(count: int, singular: str, plural: str = "") -> str:
+    """A number with its noun: ``1 finding``, ``3 findings``."""
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+def prior_label(prior: str) -> str:
+    """A prior in words a clinician can read; files keep the short names."""
+    if prior == FLAT:
+        return "no prior (the print alone)"
+    direction, _, strength = prior.partition("_")
+    if direction in DIRECTIONS and strength:
+        sceptical = " (sceptical)" if prior == SCEPTICAL else ""
+        return f"{DIRECTIONS[direction]}, {strength}{sceptical}"
+    return prior.replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Names of the study's populations, factors and endpoints as its definition words them.
+
+    Parameters
+    ----------
+    definition : StudyDefinition
+    """
+
+    definition: StudyDefinition
+
+    def endpoint(self, name: str) -> str:
+        """Label of an endpoint, or its name in words."""
+        if name == PATIENTS:
+            return "Patients"
+        known = self.definition.endpoints.get(name)
+        return known.label if known else name.replace("_", " ")
+
+    def population(self, name: str) -> str:
+        """Label of a population."""
+        known = self.definition.populations.get(name)
+        return known.label if known else name.replace("_", " ")
+
+    def factor(self, name: str) -> str:
+        """Label of a factor; empty for the whole population."""
+        known = self.definition.factors.get(name)
+        return known.label if known else name.replace("_", " ")
+
+    def level(self, factor: str, level: str) -> str:
+        """Label of a level; a bare yes or no is preceded by what it answers."""
+        if not level:
+            return "all levels" if factor else "all"
+        known = self.definition.factors.get(factor)
+        label = known.levels.get(level, level) if known else level.replace("_", " ")
+        return f"{self.factor(factor)}: {label}" if label.lower() in _PLAIN_LEVELS else label
+
+    def comparison(self, factor: str, level: str, comparator: str) -> str:
+        """``GFR ≤ 70 v GFR > 70``; without a comparator the other patients are meant."""
+        first = self.level(factor, level)
+        if not comparator:
+            return f"{first} v the others" if level else f"levels of {self.factor(factor)}"
+        return f"{first} v {self.level(factor, comparator)}"
+
+    def time_unit(self) -> str:
+        """Unit of the study's times."""
+        return self.definition.time_unit
+
+    def where(self, population: str) -> str:
+        """Name of a population where it is not the main one, else empty."""
+        return "" if population == self.definition.main_population else self.population(population)
