@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.compiles, pytest.mark.calibration, pytest.mark.xdist_g
 
 FULL = os.environ.get("IXA_BAYES_CALIBRATION") == "full"
 SEEDS = 10
-PER_SEED = 500 if FULL else 20
+PER_SEED = 100 if FULL else 20
 SIZES = (19, 103, 12, 45)
 """Evaluable patients of the index study's subgroups, small and large."""
 LABELS = tuple("abcd")

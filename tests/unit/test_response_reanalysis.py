@@ -13,6 +13,7 @@ import xarray as xr
 from ixa_bayes.inference import response as response_module
 from ixa_bayes.inference.diagnostics import Convergence
 from ixa_bayes.inference.hierarchical import HierarchicalFit
+from ixa_bayes.inference.posterior_file import IDENTITY
 from ixa_bayes.inference.response import ResponseReanalysis, reanalyse_response
 from ixa_bayes.inference.response_rows import CONTRAST_COLUMNS, RESPONSE_COLUMNS
 from ixa_bayes.models.analysis import read_model
@@ -97,8 +98,8 @@ class TestIndexStudy:
     pytestmark = compiles
 
     def test_tables_have_the_documented_columns(self, zhou: ResponseReanalysis) -> None:
-        assert tuple(zhou.response.columns) == RESPONSE_COLUMNS
-        assert tuple(zhou.response_contrast.columns) == CONTRAST_COLUMNS
+        assert list(zhou.response.columns) == list(RESPONSE_COLUMNS)
+        assert list(zhou.response_contrast.columns) == list(CONTRAST_COLUMNS)
         for table in (zhou.response, zhou.response_contrast, zhou.counts, zhou.diagnostics):
             assert (table["evidence_kind"] == "published_effect").all()
             assert table["ledger_rows"].str.len().gt(0).all()
@@ -140,6 +141,7 @@ class TestIndexStudy:
         assert zhou.diagnostics["converged"].all(), zhou.diagnostics["reasons"].tolist()
         assert {fit.attrs["program"] for fit in zhou.posteriors.values()} == {"hierarchical_binomial/16"}
         assert set(zhou.posteriors) == set(zhou.diagnostics["fit"])
+        assert all(set(IDENTITY) <= set(fit.attrs) for fit in zhou.posteriors.values())
 
     def test_regimens_are_pooled(self, zhou: ResponseReanalysis) -> None:
         fit = zhou.posteriors["orr__all__regimen"]
@@ -186,7 +188,7 @@ def test_a_study_without_the_endpoint_gets_empty_tables(make_study: StudyMaker) 
     study = make_study(COUNT | {"count": "3", "denominator": "10"})
     found = reanalyse_response(study, _analysis(endpoints=("orr",)), seed=1)
     assert found.response.empty
-    assert tuple(found.response.columns) == RESPONSE_COLUMNS
+    assert list(found.response.columns) == list(RESPONSE_COLUMNS)
     assert found.diagnostics.empty
     assert found.posteriors == {}
 

@@ -84,6 +84,13 @@ def test_monte_carlo_errors_are_those_of_independent_draws(rate: xr.DataArray) -
     assert last["mcse_p_level_lower"] == pytest.approx(np.sqrt(p * (1 - p) / 2000), rel=0.3)
 
 
+def test_an_event_in_every_draw_claims_no_exactness(rate: xr.DataArray) -> None:
+    apart = rate.where(rate["group"] != "two", 0.999)
+    row = next(hierarchical_contrast_rows(TABLE, apart, converged=True))
+    assert row["p_level_lower"] == 1
+    assert np.isnan(row["mcse_p_level_lower"])
+
+
 def test_printed_p_and_its_rows_belong_to_their_pair(rate: xr.DataArray) -> None:
     by_pair: dict[object, Row] = {
         row["comparator"]: row for row in hierarchical_contrast_rows(TABLE, rate, converged=True)

@@ -23,64 +23,63 @@ CONJUGATE_MODEL: Final = "beta_binomial"
 HIERARCHICAL_MODEL: Final = "hierarchical_binomial"
 MEASURES: Final[tuple[ContrastKind, ...]] = ("difference", "risk_ratio", "odds_ratio")
 PROBABILITIES: Final = {"q025": 0.025, "median": 0.5, "q975": 0.975}
-RESPONSE_COLUMNS: Final = (
-    "population",
-    "endpoint",
-    "factor",
-    "level",
-    "responders",
-    "evaluable",
-    "model",
-    "prior",
-    "mean",
-    "sd",
-    "q025",
-    "median",
-    "q975",
-    "mcse_q025",
-    "mcse_median",
-    "mcse_q975",
-    "clopper_pearson_q025",
-    "clopper_pearson_q975",
-    "next_patients",
-    "next_q025",
-    "next_median",
-    "next_q975",
-    "basis",
-    "counts_status",
-    "candidate",
-    "n_candidates",
-    "converged",
-    "ledger_rows",
-    "evidence_kind",
-)
-CONTRAST_COLUMNS: Final = (
-    "population",
-    "endpoint",
-    "factor",
-    "level",
-    "comparator",
-    "measure",
-    "model",
-    "prior",
-    "median",
-    "q025",
-    "q975",
-    "mcse_q025",
-    "mcse_median",
-    "mcse_q975",
-    "p_level_lower",
-    "mcse_p_level_lower",
-    "fisher_p",
-    "printed_p",
-    "basis",
-    "counts_status",
-    "candidate",
-    "n_candidates",
-    "converged",
-    "ledger_rows",
-    "evidence_kind",
-)
+_MCSE: Final = "Monte Carlo standard error of {}; 0 where the result is in closed form"
+_GROUP: Final = {
+    "population": "a population of study.toml",
+    "endpoint": "a binary endpoint of study.toml",
+    "factor": "the factor whose levels are the groups; empty for a whole population",
+    "level": "the group; empty for a whole population",
+}
+_MODEL: Final = {
+    "model": "beta_binomial: each group alone; hierarchical_binomial: the groups of one factor pooled in part",
+    "prior": "name of the prior in the model file; literature: from other trials of the regimen",
+}
+_ERRORS: Final = {f"mcse_{name}": _MCSE.format(name) for name in PROBABILITIES}
+_ORIGIN: Final = {
+    "basis": "used: with the study's adjudications; as_printed: without, where that gives other counts",
+    "counts_status": "unique; unique_by_p: the printed p value decides; several: the print allows several tables",
+    "candidate": "which of the tables that the print allows, numbered from 1",
+    "n_candidates": "how many tables the print allows; none of several is preferred",
+    "converged": "whether the sampler met every threshold; where not, the row has no numbers",
+    "ledger_rows": "ids of the ledger rows that the counts rest on",
+    "evidence_kind": "what the result rests on",
+}
+RESPONSE_COLUMNS: Final[dict[str, str]] = {
+    **_GROUP,
+    "responders": "patients with the endpoint",
+    "evaluable": "patients it is out of",
+    **_MODEL,
+    "mean": "posterior mean of the rate",
+    "sd": "posterior standard deviation of the rate",
+    "q025": "lower end of the 95% equal-tailed interval of the rate",
+    "median": "posterior median of the rate",
+    "q975": "upper end of the 95% equal-tailed interval of the rate",
+    **_ERRORS,
+    "clopper_pearson_q025": "lower end of the exact 95% confidence interval (Clopper-Pearson), without any prior",
+    "clopper_pearson_q975": "its upper end",
+    "next_patients": "size of the next group of such patients",
+    "next_q025": "2.5% quantile of the number of responders among them (posterior predictive)",
+    "next_median": "its median",
+    "next_q975": "its 97.5% quantile",
+    **_ORIGIN,
+}
+"""Columns of ``response.csv`` and what each holds."""
+CONTRAST_COLUMNS: Final[dict[str, str]] = {
+    **_GROUP,
+    "comparator": "the group it is compared with",
+    "measure": "difference, risk_ratio or odds_ratio: level against comparator",
+    **_MODEL,
+    "median": "posterior median of the measure",
+    "q025": "lower end of its 95% equal-tailed interval",
+    "q975": "upper end of its 95% equal-tailed interval",
+    **_ERRORS,
+    "p_level_lower": "posterior probability that the level's rate is below the comparator's",
+    "mcse_p_level_lower": _MCSE.format("p_level_lower") + "; empty where all draws agree",
+    "fisher_p": "two-sided Fisher exact p of the two groups' counts",
+    "printed_p": "p values that the paper prints for the pair, joined by a semicolon where repeats differ",
+    **_ORIGIN,
+}
+"""Columns of ``response_contrast.csv`` and what each holds."""
 
 Row = dict[str, object]
 
@@ -232,11 +231,13 @@ def summarise(draws: xr.Dataset) -> dict[str, dict[str, np.ndarray]]:
     import arviz as az  # here, because importing it takes seconds that tables without sampling need not pay
 
     over = ["chain", "draw"]
-    with np.errstate(invalid="ignore"):  # an event in every draw has no error that draws could tell: NaN
+    spread = draws.std(over, ddof=1)
+    with np.errstate(invalid="ignore"):
         errors = {"mean": az.mcse(draws, method="mean")}
         for name, probability in PROBABILITIES.items():
             errors[name] = az.mcse(draws, method="quantile", prob=probability)
-    values = {"mean": draws.mean(over), "sd": draws.std(over, ddof=1)}
+    errors = {name: error.where(spread > 0) for name, error in errors.items()}  # ArviZ says 0 where draws cannot tell
+    values = {"mean": draws.mean(over), "sd": spread}
     for name, probability in PROBABILITIES.items():
         values[name] = draws.quantile(probability, dim=over)
     return {
