@@ -54,6 +54,8 @@ def test_printed_strings_are_kept(make_study: StudyMaker) -> None:
     [
         (RATE | {"value": "130"}, "value", "'130'"),
         (RATE | {"value": "33,0"}, "value", "'33,0'"),
+        (RATE | {"value": "not reached"}, "value", "'not reached'"),
+        (HR | {"value": "not reached"}, "value", "'not reached'"),
         (RATE | {"value": ""}, "value", "an empty cell"),
         (RATE | {"count": "8", "denominator": "7"}, "count", "'8'"),
         (RATE | {"count": "7.5"}, "count", "'7.5'"),

@@ -299,11 +299,17 @@ def _faults_of_row(row: Row) -> Iterator[tuple[str, str, str, str]]:
     yield from _number_faults(row)
 
 
+def _may_be_not_reached(row: Row, column: str) -> bool:
+    """Whether a cell says that a time was not reached, where only a median or a limit can say so."""
+    allowed = column in ("lower", "upper") or (column == "value" and row["kind"] == "median")
+    return allowed and is_not_reached(row[column])
+
+
 def _number_faults(row: Row) -> Iterator[tuple[str, str, str, str]]:
     numbers: dict[str, Fraction] = {}
     for column in _NUMERIC:
         text = row[column]
-        if not text or (column != "time" and is_not_reached(text)) or (row["kind"] == "date" and column == "value"):
+        if not text or (row["kind"] == "date" and column == "value") or _may_be_not_reached(row, column):
             continue
         try:
             numbers[column] = number(text).exact
