@@ -474,7 +474,7 @@ class _Join:
                     for c in self.fill("rounding", ignore=row["id"])
                 }
                 if fits:
-                    texts = tuple(f"{r}/{n} = {as_percentage(r, n, printed)}%" for r, n in sorted(fits))
+                    texts = tuple(f"{r}/{n} = {as_percentage(r, n, printed)}%" for r, n in sorted(fits) if n)
                     yield Culprit(row["id"], row["value"], texts)
 
 
