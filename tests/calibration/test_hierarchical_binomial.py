@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.compiles, pytest.mark.calibration, pytest.mark.xdist_g
 FULL = os.environ.get("IXA_BAYES_CALIBRATION") == "full"
 SEEDS = 10
 PER_SEED = 150 if FULL else 20
-"""20 tell the three wrong posteriors from right ones; 150 (1,500 in all) also tell a prior of tau 1.5 times too wide."""
+"""20 tell the three wrong posteriors from right ones; 150 also tell a prior of tau 1.5 times too wide (measured)."""
 SIZES = (19, 103, 12, 45)
 """Evaluable patients of the index study's subgroups, small and large."""
 LABELS = tuple("abcd")
