@@ -3,11 +3,13 @@
 A display table holds text only. What it says was computed elsewhere; here it is worded.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 import pandas as pd
+from markupsafe import Markup, escape
 
 from ixa_bayes.report.wording import EVIDENCE_LABELS
 
@@ -114,6 +116,19 @@ class Ledger:
         """Links to the rows named in a ``ledger_rows`` cell; unknown names are left out."""
         names = str(ids).split(";") if isinstance(ids, str) else []
         return tuple(self._links[name] for name in dict.fromkeys(names) if name in self._links)
+
+    def prose(self, text: str) -> Markup:
+        """Text for the page, escaped, with a link in place of each ledger row that it names.
+
+        Only names with an underscore are taken for rows: a row may be called ``fatigue``, and so is
+        an illness.
+        """
+        return Markup("").join(
+            Markup('<a href="#row-{}">L{}</a>').format(part, self._links[part].number)
+            if "_" in part and part in self._links
+            else escape(part)
+            for part in re.split(r"(\w+)", text)
+        )
 
     def links_of(self, records: Iterable[Record]) -> tuple[LedgerLink, ...]:
         """Links of several result rows, each once."""

@@ -11,7 +11,7 @@ from scipy.stats import norm
 
 from ixa_bayes.report.display import records_of
 from ixa_bayes.report.drawing import DrawnFigure, Figure, export
-from ixa_bayes.report.effect_tables import effect_short, hr_interval, thresholds_of
+from ixa_bayes.report.effect_tables import PRINTED_RATIOS, effect_short, hr_interval, main_effects, thresholds_of
 from ixa_bayes.report.plots import (
     ChanceRow,
     Curve,
@@ -47,11 +47,7 @@ def effects_of(hazard_ratios: pd.DataFrame) -> list[Effect]:
 
 def shown(effect: Effect) -> Effect:
     """The print alone, the moderate priors of the grid, and every prior outside the grid."""
-    return [row for row in effect if _kind(row["prior"]) != "other" or "_" not in row["prior"] or _named(row["prior"])]
-
-
-def _named(prior: str) -> bool:
-    return prior.partition("_")[0] not in DIRECTIONS
+    return [row for row in effect if _kind(row["prior"]) != "other" or row["prior"].partition("_")[0] not in DIRECTIONS]
 
 
 def _kind(prior: str) -> str:
@@ -64,22 +60,19 @@ def _kind(prior: str) -> str:
 def hazard_ratio_figures(results: Results) -> Iterator[DrawnFigure]:
     """Forest plots, chances of harm and prior-to-posterior densities of every effect."""
     labels = Labels(results.study.definition)
-    effects = effects_of(results.hazard_ratios)
-    by_source: dict[str, list[Effect]] = {}
-    for effect in effects:
-        by_source.setdefault(effect[0]["source"], []).append(effect)
-    for source, same in by_source.items():
+    effects = effects_of(main_effects(results.hazard_ratios))
+    printed = [effect for effect in effects if effect[0]["source"] in PRINTED_RATIOS]
+    families = {
+        ("printed", "printed hazard ratios"): printed,
+        ("log_rank", "read from log-rank p values"): [effect for effect in effects if effect not in printed],
+    }
+    for (name, words), same in families.items():
         for part, few in enumerate(batched(same, MOST_EFFECTS, strict=False), start=1):
             number = f"_{part}" if len(same) > MOST_EFFECTS else ""
-            yield _forest(few, labels, name=f"forest_{_slug(source)}{number}", source=source)
-            yield _chances(few, labels, name=f"chances_{_slug(source)}{number}", source=source)
-    printed = [effect for effect in effects if str(effect[0]["printed"]).startswith("HR ")]
+            yield _forest(few, labels, name=f"forest_{name}{number}", source=words)
+            yield _chances(few, labels, name=f"chances_{name}{number}", source=words)
     for position, effect in enumerate(printed[:MOST_DENSITIES], start=1):
         yield _densities(effect, labels, name=f"prior_to_posterior_{position}")
-
-
-def _slug(text: str) -> str:
-    return "".join(letter if letter.isalnum() else "_" for letter in text.lower())
 
 
 def ratio_limits(marks: Sequence[Mark]) -> Limits:
@@ -95,6 +88,11 @@ def ratio_limits(marks: Sequence[Mark]) -> Limits:
 
 
 def _mark(row: dict[str, Any]) -> Mark:
+    if row["driven_by_prior"]:
+        # An inequality of p bounds one side only; the other limit would be the prior's.
+        away = np.inf if row["hr_bound"] > 1 else 0.0
+        lower, upper = sorted((row["hr_bound"], away))
+        return Mark(_kind(row["prior"]), median=row["hr_bound"], lower=lower, upper=upper)
     return Mark(_kind(row["prior"]), median=row["hr_median"], lower=row["hr_q025"], upper=row["hr_q975"])
 
 
@@ -106,7 +104,12 @@ def _evidence(effects: Sequence[Effect]) -> tuple[str, tuple[str, ...]]:
 
 
 def _row_label(row: dict[str, Any]) -> str:
-    return "as printed, no prior" if row["prior"] == FLAT else prior_label(row["prior"])
+    if row["prior"] == FLAT:
+        return "no prior"
+    words = {"neutral": "no effect (sceptical)"} | {
+        name: text for name, text in DIRECTIONS.items() if name != "neutral"
+    }
+    return words.get(_kind(row["prior"]), prior_label(row["prior"]))
 
 
 def _forest(effects: Sequence[Effect], labels: Labels, *, name: str, source: str) -> DrawnFigure:
@@ -123,11 +126,13 @@ def _forest(effects: Sequence[Effect], labels: Labels, *, name: str, source: str
     evidence_kind, ledger_rows = _evidence(effects)
     cut = [row for row in rows for mark in row.marks if mark.upper > limits[1] or mark.lower < limits[0]]
     note = " An arrow head marks an interval that goes on beyond the axis; its numbers are at the right." if cut else ""
+    if any(row["driven_by_prior"] for effect in effects for row in effect):
+        note += " “At least” and “at most”: p is printed as an inequality, which bounds one side only."
     numbers = ". ".join(_effect_numbers(effect, labels) for effect in effects)
     return export(
         Figure(
             name,
-            title=f"Hazard ratios as printed and after moderate priors ({source})",
+            title=f"Hazard ratios without and with moderate priors: {source}",
             alt=f"Forest plot, median and 95% interval. {numbers}.",
             caption="The same printed effect, read alone and by readers with different beliefs: median and 95% "
             f"interval.{note}",
@@ -156,7 +161,7 @@ def _canvas(plot: float, *, left: float = 0.345, right: float = 0.735, above: fl
 
 def _chances(effects: Sequence[Effect], labels: Labels, *, name: str, source: str) -> DrawnFigure:
     thresholds = thresholds_of(pd.DataFrame(effects[0]))
-    kinds = [kind for kind in dict.fromkeys(_kind(row["prior"]) for row in shown(effects[0])) if kind != "other"]
+    kinds = [kind for kind in ("printed", *DIRECTIONS) if any(_kind(r["prior"]) == kind for e in effects for r in e)]
     rows = [
         ChanceRow(
             f"P(HR > {threshold})",
@@ -178,7 +183,7 @@ def _chances(effects: Sequence[Effect], labels: Labels, *, name: str, source: st
     return export(
         Figure(
             name,
-            title=f"How probable is harm, and harm of a size that matters ({source})",
+            title=f"How probable is harm, and harm of a size that matters: {source}",
             alt=f"Strips of posterior probabilities. {numbers}.",
             caption=f"Posterior probability that the hazard ratio exceeds each value. Dotted: {DIRECTION_KEPT}, from "
             "which this report calls a direction clear. Points far apart: the answer depends on the prior.",
@@ -224,7 +229,7 @@ def _densities(effect: Effect, labels: Labels, *, name: str) -> DrawnFigure:
 
 def _curves(flat: dict[str, Any], row: dict[str, Any], limits: Limits) -> list[Curve]:
     """Prior, likelihood and posterior: normal densities of the log hazard ratio."""
-    log_hr = np.linspace(np.log(limits[0]), np.log(limits[1]), 400)
+    log_hr = np.linspace(np.log(limits[0]), np.log(limits[1]), 160)
     posterior_sd = (row["log_hr_se"] ** -2 + row["prior_sd"] ** -2) ** -0.5
     shapes = {
         ("prior", "prior"): (row["prior_mean"], row["prior_sd"]),

@@ -10,6 +10,16 @@ from ixa_bayes.report.wording import Labels, interval_text, number_text, prior_l
 
 _THRESHOLD_PREFIX: Final = "p_gt_"
 _FOLDED_FROM: Final = 15
+SOURCE_WORDS: Final = {
+    "multivariable": "multivariable, as printed",
+    "univariable": "univariable, as printed",
+    "log_rank_formula": "from the log-rank p, by formula",
+    "log_rank_calibrated": "from the log-rank p, calibrated by simulation",
+    "log_rank_formula_edge": "at the edge of the printed p, by formula",
+    "log_rank_calibrated_edge": "at the edge of the printed p, calibrated by simulation",
+}
+_BESIDE: Final = ("log_rank_formula", "log_rank_formula_edge", "log_rank_calibrated_edge")
+PRINTED_RATIOS: Final = ("multivariable", "univariable")
 
 
 def thresholds_of(hazard_ratios: pd.DataFrame) -> dict[str, str]:
@@ -21,10 +31,20 @@ def thresholds_of(hazard_ratios: pd.DataFrame) -> dict[str, str]:
     }
 
 
+def source_words(source: str) -> str:
+    """Where an effect was read, in words."""
+    return SOURCE_WORDS.get(source, source.replace("_", " "))
+
+
+def main_effects(hazard_ratios: pd.DataFrame) -> pd.DataFrame:
+    """One reading of each effect: what stands beside it for comparison (formula, edge of p) left out."""
+    return hazard_ratios[~hazard_ratios["source"].isin(_BESIDE)]
+
+
 def effect_title(row: dict[str, Any], labels: Labels) -> str:
     """Endpoint, comparison, population and analysis of an effect, as a heading."""
     comparison = labels.comparison(row["factor"], row["level"], row["comparator"])
-    parts = [labels.endpoint(row["endpoint"]), comparison, labels.where(row["population"]), row["source"]]
+    parts = [labels.endpoint(row["endpoint"]), comparison, labels.where(row["population"]), source_words(row["source"])]
     return ", ".join(part for part in parts if part)
 
 
@@ -36,7 +56,9 @@ def effect_short(row: dict[str, Any], labels: Labels) -> str:
 
 
 def hr_interval(row: dict[str, Any]) -> str:
-    """Posterior median with its 95% interval."""
+    """Posterior median with its 95% interval; only the bound where p is an inequality and the prior drives the rest."""
+    if row["driven_by_prior"] and not math.isnan(row["hr_bound"]):
+        return f"{'at least' if row['hr_bound'] > 1 else 'at most'} {ratio_text(row['hr_bound'])}"
     return f"{ratio_text(row['hr_median'])} ({interval_text(ratio_text(row['hr_q025']), ratio_text(row['hr_q975']))})"
 
 
@@ -65,7 +87,10 @@ def hazard_ratio_table(hazard_ratios: pd.DataFrame, labels: Labels, ledger: Ledg
 
 
 def _median_cell(row: dict[str, Any]) -> str:
-    return f"{hr_interval(row)} *" if row["driven_by_prior"] else hr_interval(row)
+    if not row["driven_by_prior"]:
+        return hr_interval(row)
+    far = f"{ratio_text(row['hr_median'])} ({interval_text(ratio_text(row['hr_q025']), ratio_text(row['hr_q975']))})"
+    return f"{hr_interval(row)}; {far} *"
 
 
 def _probability_of(column: str) -> Any:
@@ -78,7 +103,7 @@ def credibility_table(credibility: pd.DataFrame, labels: Labels, ledger: Ledger)
         (Column("Effect"), lambda row: effect_title(row, labels)),
         (Column("Printed"), lambda row: row["printed"]),
         (Column("Excludes 1?"), _excludes_one),
-        (Column("Leaves unconvinced who expects 95% of HRs within"), scepticism_words),
+        (Column("Leaves unconvinced who expects 95% of HRs within (or narrower)"), scepticism_words),
         (Column("Convinces who expects 95% of HRs"), _advocacy_words),
         (Column("p for intrinsic credibility", numeric=True), lambda row: probability_text(row["p_intrinsic"])),
         (Column("Credible by itself?"), lambda row: "yes" if row["intrinsically_credible"] else "no"),
@@ -140,15 +165,15 @@ def not_extractable_table(not_extractable: pd.DataFrame, labels: Labels, ledger:
     )
 
 
-def literature_table(literature: pd.DataFrame, ledger: Ledger) -> DisplayTable:
+def literature_table(literature: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
     """Hazard ratios from other studies, for plausibility."""
     columns = [
         (Column("Study"), lambda row: row["citation"]),
-        (Column("Factor, as defined there"), lambda row: f"{row['factor'].replace('_', ' ')}: {row['definition']}"),
-        (Column("Endpoint"), lambda row: row["endpoint"].upper()),
-        (Column("Patients", numeric=True), lambda row: "–" if math.isnan(row["n"]) else f"{row['n']:.0f}"),
+        (Column("Factor, as defined there"), lambda row: row["definition"]),
+        (Column("Patients"), lambda row: row["literature_population"]),
         (Column("HR (95% CI)", numeric=True), _literature_hr),
         (Column("Analysis"), lambda row: row["adjusted"]),
+        (Column("May inform a prior?"), _may_inform),
     ]
     return display_table(
         literature,
@@ -157,14 +182,43 @@ def literature_table(literature: pd.DataFrame, ledger: Ledger) -> DisplayTable:
         anchor="table-literature",
         caption="The same kind of factor in other studies",
         missing="No hazard ratio from another study is held for the factors of this paper.",
+        group=lambda row: f"{labels.endpoint(row['endpoint'])}, {labels.factor(row['factor'])}",
         folded=len(literature) > _FOLDED_FROM,
     )
+
+
+def _may_inform(row: dict[str, Any]) -> str:
+    needed = f"{row['independent_rows']:.0f} of {row['rows_needed']:.0f} independent rows needed"
+    return f"yes; {needed}" if row["may_inform_prior"] else f"no; {needed}"
 
 
 def _literature_hr(row: dict[str, Any]) -> str:
     if math.isnan(row["lower95"]) or math.isnan(row["upper95"]):
         return f"{ratio_text(row['hr'])} (no interval seen)"
     return f"{ratio_text(row['hr'])} ({interval_text(ratio_text(row['lower95']), ratio_text(row['upper95']))})"
+
+
+def calibration_table(calibration: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
+    """Hazard ratios that log-rank p values imply: by formula, and calibrated by simulation."""
+    columns = [
+        (Column("Effect"), lambda row: effect_short(row, labels)),
+        (Column("Patients", numeric=True), lambda row: f"{row['n_level']:.0f} and {row['n_comparator']:.0f}"),
+        (Column("Events", numeric=True), lambda row: f"{row['n_events']:.0f}"),
+        (Column("Follow-up in the simulation"), lambda row: str(row["censoring"]).replace("_", " ")),
+        (Column("HR by formula", numeric=True), lambda row: ratio_text(row["formula_hr"])),
+        (Column("HR calibrated", numeric=True), lambda row: ratio_text(row["calibrated_hr"])),
+        (Column("Information by formula", numeric=True), lambda row: number_text(row["formula_information"])),
+        (Column("Information calibrated", numeric=True), lambda row: number_text(row["calibrated_information"])),
+    ]
+    return display_table(
+        calibration,
+        columns,
+        ledger=ledger,
+        anchor="table-calibration",
+        caption="Hazard ratios from log-rank p values: formula beside simulation",
+        missing="No hazard ratio was read from a log-rank p value.",
+        folded=True,
+    )
 
 
 def prior_table(hazard_ratios: pd.DataFrame, ledger: Ledger) -> DisplayTable:

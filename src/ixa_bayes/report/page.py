@@ -15,6 +15,7 @@ from ixa_bayes.report.summary import CLEAR, DIRECTION_KEPT, summary_findings
 from ixa_bayes.report.wording import EVIDENCE_LABELS, EVIDENCE_MEANING, Labels, probability_text, ratio_text
 
 TEMPLATE: Final = "page.html.j2"
+SECTIONS: Final = ("hazard-ratios", "response")
 
 
 def render_page(results: Results, figures: Sequence[DrawnFigure]) -> str:
@@ -40,7 +41,7 @@ def render_page(results: Results, figures: Sequence[DrawnFigure]) -> str:
     definition = results.study.definition
     ledger = Ledger(results.study.statistics)
     return (
-        _environment()
+        _environment(ledger)
         .get_template(TEMPLATE)
         .render(
             study=definition,
@@ -67,17 +68,16 @@ def render_page(results: Results, figures: Sequence[DrawnFigure]) -> str:
     )
 
 
-SECTIONS: Final = ("hazard-ratios", "credibility", "response", "literature")
-
-
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
+def _environment(ledger: Ledger) -> jinja2.Environment:
+    environment = jinja2.Environment(
         loader=jinja2.PackageLoader("ixa_bayes.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["prose"] = ledger.prose
+    return environment
 
 
 def _tables(results: Results, ledger: Ledger) -> dict[str, DisplayTable]:
@@ -94,9 +94,11 @@ def _tables(results: Results, ledger: Ledger) -> dict[str, DisplayTable]:
         "hazard_ratios": effect_tables.hazard_ratio_table(results.hazard_ratios, labels, ledger),
         "credibility": effect_tables.credibility_table(results.credibility, labels, ledger),
         "not_extractable": effect_tables.not_extractable_table(results.not_extractable, labels, ledger),
-        "literature": effect_tables.literature_table(results.literature, ledger),
+        "literature": effect_tables.literature_table(results.literature, labels, ledger),
         "priors": effect_tables.prior_table(results.hazard_ratios, ledger),
-        "rate_priors": response_tables.rate_prior_table(results.response_analyses),
+        "rate_priors": response_tables.rate_prior_table(results.response_priors, labels, ledger),
+        "counts": response_tables.counts_table(results.response_counts, labels, ledger),
+        "calibration": effect_tables.calibration_table(results.calibration, labels, ledger),
         "diagnostics": response_tables.diagnostics_table(results.diagnostics, ledger),
     }
 

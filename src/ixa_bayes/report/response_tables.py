@@ -1,12 +1,10 @@
 """Response rates and their contrasts, worded for the page."""
 
 import math
-from collections.abc import Sequence
 from typing import Any, Final
 
 import pandas as pd
 
-from ixa_bayes.models.response_analysis import ResponseAnalysis
 from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, Ledger, display_table, evidence_words, records_of
 from ixa_bayes.report.wording import (
     Labels,
@@ -23,7 +21,13 @@ MODEL_WORDS: Final = {
     "beta_binomial": "each group alone",
     "hierarchical_binomial": "groups inform each other",
 }
-BASIS_WORDS: Final = {"used": "", "printed": "as printed, before adjudication"}
+BASIS_WORDS: Final = {"used": "", "as_printed": "as printed, before adjudication"}
+COUNT_WORDS: Final = {
+    "unique": "one table fits",
+    "unique_by_p": "one table fits, decided by the printed p",
+    "several": "several tables fit; each is shown",
+    "impossible": "no table fits the print",
+}
 _FOLDED_FROM: Final = 15
 _MEASURES: Final = ("difference", "risk_ratio", "odds_ratio")
 
@@ -129,37 +133,54 @@ def _measure_cell(row: dict[str, Any] | None) -> str:
     return f"{word(row['median'])} ({interval_text(word(row['q025']), word(row['q975']))})"
 
 
-def rate_prior_table(analyses: Sequence[ResponseAnalysis]) -> DisplayTable:
-    """Beta priors of every response analysis, as mean and number of patients they are worth."""
-    rows = tuple(
-        DisplayRow(
-            (
-                prior.name,
-                percent_text(prior.mean),
-                number_text(prior.patients),
-                prior.meaning,
-                prior.source,
-            ),
-            group=analysis.title,
-        )
-        for analysis in analyses
-        for prior in analysis.priors
-    )
-    return DisplayTable(
-        "table-rate-priors",
+def rate_prior_table(priors: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
+    """Beta priors on a rate: mean, what they are worth in patients, and what they imply."""
+    columns = [
+        (Column("Prior"), lambda row: " ".join(part for part in (row["prior"], row["regimen"]) if part)),
+        (Column("Mean rate", numeric=True), lambda row: percent_text(row["mean"])),
+        (Column("Expects 95% of rates within", numeric=True), _implied_rates),
+        (Column("Worth in patients", numeric=True), lambda row: number_text(row["patients"])),
+        (Column("Meaning"), lambda row: row["meaning"]),
+        (Column("Source"), lambda row: row["source"]),
+    ]
+    return display_table(
+        priors,
+        columns,
+        ledger=ledger,
+        anchor="table-rate-priors",
         caption="Priors on a rate, and what each implies",
-        columns=(
-            Column("Prior"),
-            Column("Mean rate", numeric=True),
-            Column("Worth in patients", numeric=True),
-            Column("Meaning"),
-            Column("Source"),
-        ),
-        rows=rows,
-        evidence=(),
         missing="No response analysis was run, so there is no prior on a rate.",
         folded=True,
     )
+
+
+def _implied_rates(row: dict[str, Any]) -> str:
+    return interval_text(percent_text(row["q025"]), percent_text(row["q975"]))
+
+
+def counts_table(counts: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
+    """What the print allows as whole patients, table by table, and whether other trials give a prior."""
+    columns = [
+        (Column("Table"), lambda row: _counts_name(row, labels)),
+        (Column("Read as"), lambda row: BASIS_WORDS.get(row["basis"], str(row["basis"]).replace("_", " ")) or "used"),
+        (Column("Whole patients"), lambda row: COUNT_WORDS.get(row["counts_status"], row["counts_status"])),
+        (Column("Note"), lambda row: row["note"] or "–"),
+        (Column("Prior from other trials"), lambda row: row["literature_prior"]),
+    ]
+    return display_table(
+        counts,
+        columns,
+        ledger=ledger,
+        anchor="table-counts",
+        caption="Counts of patients that the print allows",
+        missing="No percentage or count of a response is printed.",
+        folded=True,
+    )
+
+
+def _counts_name(row: dict[str, Any], labels: Labels) -> str:
+    parts = [labels.endpoint(row["endpoint"]), labels.factor(row["factor"]) if row["factor"] else ""]
+    return ", ".join(part for part in (*parts, labels.population(row["population"])) if part)
 
 
 def diagnostics_table(diagnostics: pd.DataFrame, ledger: Ledger) -> DisplayTable:

@@ -147,12 +147,11 @@ def _findings(
     table: pd.DataFrame, ledger: Ledger, *, anchor: str, caption: str, missing: str, folded: bool = False
 ) -> DisplayTable:
     columns = [
-        (Column("Check"), lambda row: _sentence_case(row["check"])),
+        (Column("Check"), _check_words),
         (Column("Printed"), lambda row: row["printed"] or "–"),
         (Column("Computed"), lambda row: row["computed"] or "–"),
         (Column("What it means"), lambda row: row["explanation"]),
         (Column("What this report does"), lambda row: row["consequence"] or "–"),
-        (Column("INSPECT-SR"), lambda row: row["inspect_sr_item"] or "–"),
     ]
     return display_table(
         table,
@@ -166,8 +165,9 @@ def _findings(
     )
 
 
-def _sentence_case(name: str) -> str:
-    return name.replace("_", " ").capitalize()
+def _check_words(row: dict[str, Any]) -> str:
+    name = str(row["check"]).replace("_", " ").capitalize()
+    return f"{name} (INSPECT-SR {row['inspect_sr_item']})" if row["inspect_sr_item"] else name
 
 
 def adjudications_table(study: Study, labels: Labels, ledger: Ledger) -> DisplayTable:

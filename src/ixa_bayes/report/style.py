@@ -76,7 +76,7 @@ LOOKS: Final[Mapping[str, Look]] = {
 def house_style() -> Iterator[None]:
     """Matplotlib set up in the house style, and as it was afterwards."""
     with mpl.rc_context():
-        mpl.rcParams.update(_RC)
+        mpl.rcParams.update(_RC)  # type: ignore[arg-type]  # matplotlib lists every key as a literal
         yield
 
 

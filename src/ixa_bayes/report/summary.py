@@ -7,7 +7,7 @@ from typing import Any, Final
 import pandas as pd
 
 from ixa_bayes.report.display import Ledger, LedgerLink, evidence_words, records_of
-from ixa_bayes.report.effect_tables import effect_short, hr_interval
+from ixa_bayes.report.effect_tables import PRINTED_RATIOS, effect_short, hr_interval, main_effects
 from ixa_bayes.report.results import Results
 from ixa_bayes.report.wording import (
     FLAT,
@@ -68,7 +68,7 @@ def summary_findings(results: Results) -> list[SummaryFinding]:
 
 def _largest_effect(results: Results, labels: Labels, ledger: Ledger) -> Iterator[SummaryFinding]:
     table = results.hazard_ratios
-    flat = table[table["prior"].eq(FLAT)]
+    flat = table[table["prior"].eq(FLAT) & table["source"].isin(PRINTED_RATIOS)]
     if flat.empty:
         return
     largest = records_of(flat.loc[[flat["log_hr"].abs().idxmax()]])[0]
@@ -101,12 +101,13 @@ def _same_effect(table: pd.DataFrame, row: dict[str, Any]) -> pd.DataFrame:
 
 
 def _directions(results: Results, labels: Labels, ledger: Ledger) -> Iterator[SummaryFinding]:
-    sceptical = results.hazard_ratios[results.hazard_ratios["prior"].eq(SCEPTICAL)]
+    table = main_effects(results.hazard_ratios)
+    sceptical = table[table["prior"].eq(SCEPTICAL)]
     if sceptical.empty:
         return
     rows = records_of(sceptical)
     kept = [row for row in rows if max(row["p_gt_1"], 1 - row["p_gt_1"]) >= DIRECTION_KEPT]
-    named = "; ".join(f"{effect_short(row, labels)} {hr_interval(row)}" for row in kept[:4])
+    named = "; ".join(f"{effect_short(row, labels)}: HR {hr_interval(row)}" for row in kept[:4])
     more = f"; and {len(kept) - 4} more" if len(kept) > 4 else ""
     yield SummaryFinding(
         headline=f"{len(kept)} of {count_text(len(rows), 'hazard ratio')} "
@@ -177,13 +178,25 @@ def _audit(results: Results, ledger: Ledger) -> Iterator[SummaryFinding]:
         )
         return
     rows = records_of(serious)
+    outcomes = _outcome_rows(results)
+    example = next((row for row in rows if row["ledger_rows"].split(";")[0] in outcomes), rows[0])
     yield SummaryFinding(
         headline=f"{count_text(len(rows), 'contradiction')} among the printed numbers",
-        text=f"The first: {rows[0]['explanation'].rstrip('.')}.{used if replaced else ''}",
+        text=f"For example: {example['explanation'].rstrip('.')}. Computed: {example['computed'].rstrip('.')}."
+        f"{used if replaced else ''}",
         target="audit",
         links=ledger.links_of(rows),
         evidence=evidence_words(results.audit),
     )
+
+
+def _outcome_rows(results: Results) -> set[str]:
+    """Ledger rows of the outcomes that treatment is judged by: survival, and the first rate that is analysed."""
+    definition = results.study.definition
+    judged = {name for name, endpoint in definition.endpoints.items() if endpoint.kind == "time_to_event"}
+    judged |= {name for analysis in results.response_analyses[:1] for name in analysis.endpoints_of(definition)}
+    statistics = results.study.statistics
+    return set(statistics.index[statistics["endpoint"].isin(judged)])
 
 
 def _unreadable(results: Results, ledger: Ledger) -> Iterator[SummaryFinding]:
