@@ -45,7 +45,11 @@ class Results:
         Findings, columns of ``audit.csv``, worst first.
     response, response_contrast : pd.DataFrame
         Columns of ``response.csv`` and ``response_contrast.csv``.
-    hazard_ratios, credibility, not_extractable : pd.DataFrame
+    response_counts : pd.DataFrame
+        What the print allows as counts, table by table, and the literature prior or "none".
+    response_priors : pd.DataFrame
+        What each prior on a rate implies before any data.
+    hazard_ratios, credibility, calibration, not_extractable : pd.DataFrame
         See :class:`ixa_bayes.inference.effects.HazardRatioReanalysis`.
     literature : pd.DataFrame
         Hazard ratios from other studies for the factors at hand: a check of plausibility.
@@ -53,7 +57,8 @@ class Results:
         Convergence of every sampled model.
     posteriors : dict of str to xr.DataTree
         Sampled posteriors by name.
-    effect_analysis, response_analysis
+    effect_analysis : EffectAnalysis
+    response_analyses : tuple of ResponseAnalysis
         The analyses as their files state them.
     provenance : Provenance
     """
@@ -62,12 +67,15 @@ class Results:
     audit: pd.DataFrame
     response: pd.DataFrame
     response_contrast: pd.DataFrame
+    response_counts: pd.DataFrame
+    response_priors: pd.DataFrame
     hazard_ratios: pd.DataFrame
     credibility: pd.DataFrame
+    calibration: pd.DataFrame
     not_extractable: pd.DataFrame
     literature: pd.DataFrame
     diagnostics: pd.DataFrame
     posteriors: dict[str, xr.DataTree]
     effect_analysis: EffectAnalysis
-    response_analysis: ResponseAnalysis
+    response_analyses: tuple[ResponseAnalysis, ...]
     provenance: Provenance

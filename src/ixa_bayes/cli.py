@@ -1,0 +1,169 @@
+"""The command line: arguments in, exit codes out; no statistics.
+
+Heavy imports stand inside the commands, so that ``--help`` answers at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ixa_bayes.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DONE, NOT_CONVERGED, BAD_INPUT = 0, 1, 2
+DEFAULT_STUDY = "zhou2026"
+DEFAULT_SEED = 20261125
+
+app = typer.Typer(
+    help="Bayesian reanalysis of small clinical cohorts: what does the evidence really say?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+StudyArgument = Annotated[
+    str, typer.Argument(metavar="STUDY", help="A folder with study.toml and statistics.csv, or a built-in name.")
+]
+OutputOption = Annotated[Path, typer.Option("--output", "-o", help="Folder to write; it is replaced as a whole.")]
+SeedOption = Annotated[int, typer.Option(help="Seed of everything random in the command.", min=0)]
+ForceOption = Annotated[bool, typer.Option("--force", help="Compute again, and replace what is there.")]
+
+
+@app.command("list", epilog="Example: ixa-bayes list")
+def list_builtin() -> None:
+    """Show the built-in studies and models."""
+    from ixa_bayes.study.locate import builtin_names, builtin_root
+
+    out.print(f"Built in, at {builtin_root()}:")
+    out.print(f"  studies  {', '.join(builtin_names('study')) or 'none'}")
+    out.print(f"  models   {', '.join(builtin_names('model')) or 'none'}")
+
+
+@app.command("new-study", epilog="Example: ixa-bayes new-study my_study")
+def new_study(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to create.")],
+    name: Annotated[str, typer.Option(help="Short name of the study; the folder's name if not given.")] = "",
+    force: ForceOption = False,
+) -> None:
+    """Write an annotated template for a study of your own."""
+    from ixa_bayes.study.template import write_template
+
+    write_template(folder, name=name or folder.name, force=force)
+    out.print(f"Wrote {folder}. Fill in study.toml and statistics.csv, then: ixa-bayes check-study {folder}")
+
+
+@app.command("check-study", epilog="Example: ixa-bayes check-study my_study")
+def check_study(study: StudyArgument) -> None:
+    """Read a study and list every fault at once."""
+    from ixa_bayes.study.ledger import read_study
+    from ixa_bayes.study.literature import check_literature
+
+    found = read_study(study)
+    definition = found.definition
+    literature = check_literature(found.literature_folder)
+    out.print(f"{definition.title}: {len(found.statistics)} printed statistics, no fault found.", markup=False)
+    out.print(f"  {found.folder}", markup=False)
+    kinds = found.statistics["kind"].value_counts()
+    out.print(f"  {', '.join(f'{count} {kind}' for kind, count in kinds.items())}")
+    out.print(
+        f"  {len(definition.populations)} populations, {len(definition.factors)} factors, "
+        f"{len(definition.endpoints)} endpoints, {len(definition.adjudications)} adjudications"
+    )
+    rows = ", ".join(f"{count} rows in {name}" for name, count in literature.items())
+    out.print(f"  literature: {rows or 'none is named in study.toml, so no prior comes from other studies'}")
+    out.print(f"Next: ixa-bayes audit {study}", markup=False)
+
+
+@app.command(epilog="Example: ixa-bayes audit zhou2026")
+def audit(
+    study: StudyArgument = DEFAULT_STUDY,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write the findings to this CSV file.")
+    ] = None,
+    force: ForceOption = False,
+) -> None:
+    """Find what does not agree in a paper's printed numbers."""
+    from ixa_bayes.files import write_text
+    from ixa_bayes.study.audit import audit as find
+    from ixa_bayes.study.ledger import read_study
+
+    findings = find(read_study(study))
+    _print_findings(findings)
+    if output is not None:
+        write_text(output, findings.to_csv(index=False, lineterminator="\n"), force=force)
+        out.print(f"Wrote {output}", markup=False)
+
+
+@app.command(epilog="Example: ixa-bayes reanalyse zhou2026 --output results/zhou2026")
+def reanalyse(
+    study: StudyArgument,
+    output: OutputOption = Path("results"),
+    seed: SeedOption = DEFAULT_SEED,
+    force: ForceOption = False,
+) -> None:
+    """Audit and reanalyse a study's printed results, ending in one page to read."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from ixa_bayes.report.run import reanalyse as run
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(),
+        console=err,
+    ) as progress:
+        task = progress.add_task("Reading", total=None)
+        outcome = run(
+            study,
+            output=output,
+            seed=seed,
+            force=force,
+            progress=lambda step, done, total: progress.update(task, description=step, completed=done, total=total),
+        )
+    if outcome.unchanged:
+        out.print("Nothing has changed since the last run (--force computes again).")
+    for line in outcome.headlines:
+        out.print(line, markup=False, soft_wrap=True)
+    for line in outcome.not_converged:
+        err.print(f"Not converged: {line}", markup=False)
+    out.print(f"Report: {outcome.report}", markup=False, soft_wrap=True)
+    if outcome.not_converged:
+        raise typer.Exit(NOT_CONVERGED)
+
+
+def _print_findings(findings: "pd.DataFrame") -> None:
+    counts = findings["severity"].value_counts(sort=False)
+    out.print(f"{len(findings)} findings: {', '.join(f'{count} {severity}' for severity, count in counts.items())}")
+    table = Table(show_lines=True, expand=True)
+    for title, ratio in (
+        ("Severity", 2),
+        ("Finding", 6),
+        ("Printed", 4),
+        ("Computed", 4),
+        ("What the reanalysis does", 5),
+    ):
+        table.add_column(title, ratio=ratio, overflow="fold")
+    for row in findings.itertuples():
+        cells = (row.severity, row.explanation, row.printed, row.computed, row.consequence)
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    out.print(table)
+
+
+def main() -> None:
+    """Run the command line; faults of the input end with exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        err.print(str(error), markup=False, soft_wrap=True, style="red")
+        sys.exit(BAD_INPUT)
