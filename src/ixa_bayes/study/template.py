@@ -123,7 +123,12 @@ def _problems(folder: Path, *, name: str, force: bool) -> list[Problem]:
         problems.append(Problem(str(folder), "a file", "must be a folder", "choose another path"))
     elif not force:
         problems += [
-            Problem(str(folder / file), "an existing file", "nothing is overwritten unasked", "choose another folder")
+            Problem(
+                str(folder / file),
+                "an existing file",
+                "nothing is overwritten unasked",
+                "choose another folder, or add --force",
+            )
             for file in FILES
             if (folder / file).exists()
         ]

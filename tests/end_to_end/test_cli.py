@@ -1,0 +1,97 @@
+"""The commands as a user types them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+NARROW = {"COLUMNS": "200", "NO_COLOR": "1"}
+
+
+def _run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ixa_bayes", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=os.environ | NARROW)
+
+
+def test_from_template_to_audit(tmp_path: Path) -> None:
+    assert _run("new-study", "mine", cwd=tmp_path).returncode == 0
+    checked = _run("check-study", "mine", cwd=tmp_path)
+    assert checked.returncode == 0
+    assert "no fault found" in checked.stdout
+    assert "no prior comes from other studies" in checked.stdout
+    audited = _run("audit", "mine", "--output", "findings.csv", cwd=tmp_path)
+    assert audited.returncode == 0
+    assert "contradiction" not in audited.stdout
+    assert (tmp_path / "findings.csv").read_text(encoding="utf-8").startswith("finding_id,check,severity")
+
+
+def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
+    assert _run("new-study", "mine", cwd=tmp_path).returncode == 0
+    again = _run("new-study", "mine", cwd=tmp_path)
+    assert again.returncode == 2
+    assert "--force" in again.stderr
+    assert _run("new-study", "mine", "--force", cwd=tmp_path).returncode == 0
+    (tmp_path / "findings.csv").write_text("mine")
+    refused = _run("audit", "mine", "--output", "findings.csv", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert (tmp_path / "findings.csv").read_text() == "mine"
+
+
+def test_every_fault_is_listed_and_the_exit_code_is_two(tmp_path: Path) -> None:
+    _run("new-study", "mine", cwd=tmp_path)
+    ledger = tmp_path / "mine" / "statistics.csv"
+    lines = ledger.read_text(encoding="utf-8").splitlines()
+    lines[1] = lines[1].replace(",all,", ",nobody,")
+    lines[2] = lines[2].replace(",all,", ",<b>all</b>,")
+    ledger.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    for command in ("check-study", "audit"):
+        failed = _run(command, "mine", cwd=tmp_path)
+        assert failed.returncode == 2
+        assert "line 2, column 'population': found 'nobody'" in failed.stderr
+        assert "line 3, column 'population': found '<b>all</b>'" in failed.stderr
+        assert "Traceback" not in failed.stderr
+
+
+def test_unknown_study_says_what_is_built_in(tmp_path: Path) -> None:
+    failed = _run("audit", "zhuo2026", cwd=tmp_path)
+    assert failed.returncode == 2
+    assert "built in are zhou2026" in failed.stderr
+
+
+def test_list_names_studies_and_models(tmp_path: Path) -> None:
+    listed = _run("list", cwd=tmp_path)
+    assert "zhou2026" in listed.stdout
+    assert "hazard_ratios" in listed.stdout
+
+
+@pytest.mark.compiles
+def test_reanalyse_writes_everything_once(tmp_path: Path) -> None:
+    _run("new-study", "mine", cwd=tmp_path)
+    first = _run("reanalyse", "mine", "--output", "out", "--seed", "7", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    out = tmp_path / "out"
+    assert first.stdout.strip().endswith("Report: out/report.html")
+    assert {path.name for path in out.iterdir()} == {"figures", "posterior", "provenance.json", "report.html", "tables"}
+    tables = {path.name for path in (out / "tables").iterdir()}
+    assert {"audit.csv", "hazard_ratios.csv", "response.csv", "response_contrast.csv", "README.md"} <= tables
+    before = (out / "report.html").stat().st_mtime_ns
+    second = _run("reanalyse", "mine", "--output", "out", "--seed", "7", cwd=tmp_path)
+    assert "Nothing has changed" in second.stdout
+    assert (out / "report.html").stat().st_mtime_ns == before
+    kept = (out / "tables" / "response.csv").read_bytes()
+    forced = _run("reanalyse", "mine", "--output", "out", "--seed", "7", "--force", cwd=tmp_path)
+    assert forced.returncode == 0
+    assert (out / "report.html").stat().st_mtime_ns > before
+    assert (out / "tables" / "response.csv").read_bytes() == kept
+
+
+def test_reanalyse_refuses_a_folder_of_somebody_else(tmp_path: Path) -> None:
+    _run("new-study", "mine", cwd=tmp_path)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("precious")
+    failed = _run("reanalyse", "mine", "--output", "out", cwd=tmp_path)
+    assert failed.returncode == 2
+    assert "no reanalysis has written" in failed.stderr
+    assert (tmp_path / "out" / "thesis.txt").read_text() == "precious"
