@@ -127,16 +127,21 @@ def last_digit_truncated(paper: Paper) -> Planted | None:
     if paper.style.rounding == "truncation":
         return None
     sizes = [r for r in paper.find(kind="percent", endpoint="patients") if r["count"] and r["factor"] != paper.names[5]]
-    decisive = [
-        row
-        for row in sizes
-        if printed(Fraction(100 * int(row["count"]), _n(paper)), paper.style.decimals, "truncation") != row["value"]
-    ]
+    decisive = [row for row in sizes if _truncated(paper, row) != row["value"] and not _is_tie(paper, row)]
     if len(decisive) < 5:
         return None
     row = next(_shuffled(paper, decisive))
-    row["value"] = printed(Fraction(100 * int(row["count"]), _n(paper)), paper.style.decimals, "truncation")
+    row["value"] = _truncated(paper, row)
     return Planted("counts_behind_percentages", row["id"], f"{row['count']}/{_n(paper)}")
+
+
+def _truncated(paper: Paper, row: Row) -> str:
+    return printed(Fraction(100 * int(row["count"]), _n(paper)), paper.style.decimals, "truncation")
+
+
+def _is_tie(paper: Paper, row: Row) -> bool:
+    """An exact half may print either way, so nothing can be found there."""
+    return bool((Fraction(100 * int(row["count"]), _n(paper)) * 10**paper.style.decimals * 2).denominator == 1)
 
 
 def fisher_p_of_a_table(paper: Paper) -> Planted | None:

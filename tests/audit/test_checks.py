@@ -137,17 +137,17 @@ def test_fisher_of_three_levels(make: Make) -> None:
 def test_another_test_than_fisher_is_named_and_no_contradiction(make: Make) -> None:
     rates = [
         {"endpoint": "exacerbation", "kind": "percent", "factor": "atopy", "level": level, "value": value}
-        | {"count": count, "denominator": "20"}
-        for level, value, count in (("yes", "60", "12"), ("no", "25", "5"))
+        | {"count": count, "denominator": n}
+        for level, value, count, n in (("yes", "60", "12", "20"), ("no", "27", "8", "30"))
     ]
-    sizes = [N | {"count": "40"}, _n("atopy", "yes", 20), _n("atopy", "no", 20)]
-    whole = {"endpoint": "exacerbation", "kind": "count", "count": "17"}
+    sizes = [N | {"count": "50"}, _n("atopy", "yes", 20), _n("atopy", "no", 30)]
+    whole = {"endpoint": "exacerbation", "kind": "count", "count": "20"}
     p_row = {"endpoint": "exacerbation", "kind": "p_value", "factor": "atopy", "level": "yes", "comparator": "no"}
-    # Pearson: 40 (12*15 - 8*5)^2 / (20*20*17*23) = 5.013, p = 0.0252; Fisher p = 0.0536.
-    findings = _of(audit(make(*sizes, whole, *rates, p_row | {"p": "0.025"})), "fisher_recomputed")
+    # Pearson: 50 (12*22 - 8*8)^2 / (20*30*20*30) = 5.556, p = 0.0184; Fisher p = 0.0377.
+    findings = _of(audit(make(*sizes, whole, *rates, p_row | {"p": "0.018"})), "fisher_recomputed")
     assert findings["severity"].tolist() == ["note"]
     assert "chi-square test without continuity correction" in findings["explanation"].iloc[0]
-    assert _of(audit(make(*sizes, whole, *rates, p_row | {"p": "NS"})), "fisher_recomputed").empty
+    assert _of(audit(make(*sizes, whole, *rates, p_row | {"p": "0.038"})), "fisher_recomputed").empty
 
 
 def test_subtraction_of_nested_groups(make: Make) -> None:
