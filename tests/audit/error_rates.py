@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ixa_bayes.study.audit import audit
 
-from .faults import Fault, Planted, whole_months
+from .faults import Fault, Planted
+from .probable_faults import whole_months
 from .synthetic import synthetic_paper
 
 FULL = os.environ.get("IXA_BAYES_CALIBRATION") == "full"

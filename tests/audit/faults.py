@@ -29,15 +29,14 @@ class Planted:
 
 
 Fault = Callable[[Paper], Planted | None]
-ALARM = ("contradiction", "implausible")
 
 
-def _shuffled(paper: Paper, rows: list[Row]) -> Iterator[Row]:
+def shuffled(paper: Paper, rows: list[Row]) -> Iterator[Row]:
     for index in paper.rng.permutation(len(rows)):
         yield rows[int(index)]
 
 
-def _n(paper: Paper) -> int:
+def n_patients(paper: Paper) -> int:
     return paper.cohort.n
 
 
@@ -46,18 +45,15 @@ def _unprintable(count: int, n: int, text: str) -> bool:
     return all(printed(Fraction(100 * count, n), decimals, how) != text for how in HOWS)
 
 
-# deterministic --------------------------------------------------------------------------------
-
-
 def percentage_of_a_count(paper: Paper) -> Planted | None:
     """A percentage printed with its count is two units of its last digit off."""
     first = paper.theme["binary"][0][0]
     assessed = int(paper.cohort.evaluable.sum())
-    for row in _shuffled(paper, paper.find(kind="percent", population="all", factor="")):
+    for row in shuffled(paper, paper.find(kind="percent", population="all", factor="")):
         if not row["count"] or row["location"] == "abstract":
             continue
         whole = row["endpoint"] not in (first, "complete", "partial", "minor")
-        n, count = _n(paper) if whole else assessed, int(row["count"])
+        n, count = n_patients(paper) if whole else assessed, int(row["count"])
         right = row["value"]
         shift = Fraction(2, 10**paper.style.decimals)
         wrong = printed(Fraction(right) + shift, paper.style.decimals)
@@ -75,7 +71,7 @@ def printed_half_up(count: int, n: int, paper: Paper) -> str:
 def percentage_in_a_partition(paper: Paper) -> Planted | None:
     """A percentage printed without its count, which no partition of the whole allows."""
     first, second = (name for name, _ in paper.theme["binary"])
-    for row in _shuffled(paper, paper.find(kind="percent", population="all", count="")):
+    for row in shuffled(paper, paper.find(kind="percent", population="all", count="")):
         factor, endpoint = row["factor"], row["endpoint"]
         if endpoint not in (first, second) or not factor or factor == paper.names[5] or len(paper.levels(factor)) != 2:
             continue
@@ -99,8 +95,8 @@ def _some_partition(paper: Paper, row: Row, wrong: str) -> bool:
     """Brute force: whether any counts print as the two rates and the total, with any patients unassessed."""
     codes = paper.cohort.factors[row["factor"]]
     first = paper.theme["binary"][0][0]
-    missing = _n(paper) - int(paper.cohort.evaluable.sum()) if row["endpoint"] == first else 0
-    total_n = _n(paper) - missing
+    missing = n_patients(paper) - int(paper.cohort.evaluable.sum()) if row["endpoint"] == first else 0
+    total_n = n_patients(paper) - missing
     total = int((paper.cohort.binary[row["endpoint"]]).sum())
     texts = [
         wrong if other["level"] == row["level"] else other["value"]
@@ -130,23 +126,23 @@ def last_digit_truncated(paper: Paper) -> Planted | None:
     decisive = [row for row in sizes if _truncated(paper, row) != row["value"] and not _is_tie(paper, row)]
     if len(decisive) < 5:
         return None
-    row = next(_shuffled(paper, decisive))
+    row = next(shuffled(paper, decisive))
     row["value"] = _truncated(paper, row)
-    return Planted("counts_behind_percentages", row["id"], f"{row['count']}/{_n(paper)}")
+    return Planted("counts_behind_percentages", row["id"], f"{row['count']}/{n_patients(paper)}")
 
 
 def _truncated(paper: Paper, row: Row) -> str:
-    return printed(Fraction(100 * int(row["count"]), _n(paper)), paper.style.decimals, "truncation")
+    return printed(Fraction(100 * int(row["count"]), n_patients(paper)), paper.style.decimals, "truncation")
 
 
 def _is_tie(paper: Paper, row: Row) -> bool:
     """An exact half may print either way, so nothing can be found there."""
-    return bool((Fraction(100 * int(row["count"]), _n(paper)) * 10**paper.style.decimals * 2).denominator == 1)
+    return bool((Fraction(100 * int(row["count"]), n_patients(paper)) * 10**paper.style.decimals * 2).denominator == 1)
 
 
 def fisher_p_of_a_table(paper: Paper) -> Planted | None:
     """A p value ten times too large or too small beside a table printed with its counts."""
-    for row in _shuffled(paper, paper.find(kind="p_value", population="all")):
+    for row in shuffled(paper, paper.find(kind="p_value", population="all")):
         about = {"factor": row["factor"], "endpoint": row["endpoint"], "population": "all"}
         rates = paper.find(kind="percent", **about)
         sizes = paper.find(endpoint="patients", factor=row["factor"], population="all")
@@ -181,19 +177,19 @@ def component_off_by_one(paper: Paper) -> Planted | None:
 
 def level_too_large(paper: Paper) -> Planted | None:
     """A subgroup counts three patients too many, its percentage with it."""
-    for factor in _factors(paper, complete=True):
+    for factor in some_factors(paper, complete=True):
         rows = [r for r in paper.find(endpoint="patients", factor=factor, population="all") if r["count"]]
         if len(rows) != len(paper.levels(factor)):
             continue
         row = rows[0]
         row["count"] = str(int(row["count"]) + 3)
         if row["value"]:
-            row["value"] = paper.percent(int(row["count"]), _n(paper))
-        return Planted("sizes_add_up", row["id"], f"{_n(paper) + 3}")
+            row["value"] = paper.percent(int(row["count"]), n_patients(paper))
+        return Planted("sizes_add_up", row["id"], f"{n_patients(paper) + 3}")
     return None
 
 
-def _factors(paper: Paper, *, complete: bool) -> list[str]:
+def some_factors(paper: Paper, *, complete: bool) -> list[str]:
     names = paper.names[:5] if complete else paper.names
     return [names[int(i)] for i in paper.rng.permutation(len(names))]
 
@@ -207,13 +203,13 @@ def inner_larger_than_outer(paper: Paper) -> Planted | None:
         return None
     small[0]["count"] = str(int(large[0]["count"]) + 1)
     if small[0]["value"]:
-        small[0]["value"] = paper.percent(int(small[0]["count"]), _n(paper))
+        small[0]["value"] = paper.percent(int(small[0]["count"]), n_patients(paper))
     return Planted("nested_groups", small[0]["id"], large[0]["count"])
 
 
 def repeat_with_another_digit(paper: Paper) -> Planted | None:
     """The abstract prints another last digit than the results."""
-    for row in _shuffled(paper, [row for row in paper.rows if row["location"] == "abstract" and row["value"]]):
+    for row in shuffled(paper, [row for row in paper.rows if row["location"] == "abstract" and row["value"]]):
         step = Fraction(1, 10 ** len(row["value"].partition(".")[2]))
         up = Fraction(row["value"]) + step
         row["value"] = printed(up if row["kind"] != "percent" or up <= 100 else up - 2 * step, _decimals(row["value"]))
@@ -227,7 +223,7 @@ def _decimals(text: str) -> int:
 
 def groups_exchanged(paper: Paper) -> Planted | None:
     """Two medians printed the wrong way round beside a sentence that has the direction right."""
-    for row in _shuffled(paper, [row for row in paper.rows if row["claim"] in ("better", "worse")]):
+    for row in shuffled(paper, [row for row in paper.rows if row["claim"] in ("better", "worse")]):
         about = {"kind": "median", "endpoint": row["endpoint"], "factor": row["factor"]}
         first, second = paper.find(**about, level="l0"), paper.find(**about, level="l1")
         if not first or not second or not _clearly_apart(first[0]["value"], second[0]["value"]):
@@ -244,7 +240,7 @@ def _clearly_apart(first: str, second: str) -> bool:
 
 def difference_denied(paper: Paper) -> Planted | None:
     """The text sees no difference where p is below 0.05."""
-    for row in _shuffled(paper, [row for row in paper.rows if row["claim"] in ("better", "worse", "higher", "lower")]):
+    for row in shuffled(paper, [row for row in paper.rows if row["claim"] in ("better", "worse", "higher", "lower")]):
         row["claim"] = "no_difference"
         return Planted("stated_direction", row["id"], row["p"])
     return None
@@ -257,14 +253,14 @@ def more_events_than_patients(paper: Paper) -> Planted | None:
     paper.add(
         kind="censored" if row["kind"] == "events" else "events",
         endpoint=row["endpoint"],
-        count=str(_n(paper) - int(row["count"]) + 2),
+        count=str(n_patients(paper) - int(row["count"]) + 2),
     )
-    return Planted("sizes_add_up", row["id"], f"{_n(paper) + 2}")
+    return Planted("sizes_add_up", row["id"], f"{n_patients(paper) + 2}")
 
 
 def significance_flipped(paper: Paper) -> Planted | None:
     """A hazard ratio whose interval excludes 1 beside p = 0.3."""
-    for row in _shuffled(paper, paper.find(kind="hazard_ratio", location="results")):
+    for row in shuffled(paper, paper.find(kind="hazard_ratio", location="results")):
         if float(row["lower"]) > 1.02 or float(row["upper"]) < 0.98:
             row["p"] = "0.3"
             return Planted("interval_and_p", row["id"], "different sides of 0.05")
@@ -273,16 +269,16 @@ def significance_flipped(paper: Paper) -> Planted | None:
 
 def interval_too_narrow(paper: Paper) -> Planted | None:
     """An interval narrower than the printed events can give."""
-    for row in _shuffled(paper, paper.find(kind="hazard_ratio", location="results")):
+    for row in shuffled(paper, paper.find(kind="hazard_ratio", location="results")):
         events = int(paper.cohort.events[row["endpoint"]].sum())
         if events < 20:
             continue
-        _set_interval(row, se=1.5 / math.sqrt(events))
+        set_interval(row, se=1.5 / math.sqrt(events))
         return Planted("interval_narrower_than_events_allow", row["id"], str(events))
     return None
 
 
-def _set_interval(row: Row, *, se: float, log_ratio: float | None = None) -> None:
+def set_interval(row: Row, *, se: float, log_ratio: float | None = None) -> None:
     """Another interval and the p value that goes with it."""
     centre = math.log(float(row["value"])) if log_ratio is None else log_ratio
     row["value"] = printed(math.exp(centre), 2)
@@ -328,147 +324,3 @@ DETERMINISTIC: list[Fault] = [
     median_outside_its_range,
     pooled_median_outside_parts,
 ]
-
-# probabilistic: the size of each fault is documented in docs/audit.md ---------------------------
-
-
-def ratio_off_centre(paper: Paper) -> Planted | None:
-    """A ratio moved by a third of its standard error, at least 10%, within its interval."""
-    for row in _shuffled(paper, paper.find(kind="hazard_ratio", location="results")):
-        se = math.log(float(row["upper"]) / max(float(row["lower"]), 0.01)) / 3.92
-        if float(row["lower"]) < 0.2:
-            continue
-        row["value"] = printed(float(row["value"]) * math.exp(max(se / 3, 0.1)), 2)
-        return Planted("interval_symmetry", row["id"], severities=("implausible",))
-    return None
-
-
-def p_of_another_interval(paper: Paper) -> Planted | None:
-    """A p value beside a ratio that is five times too large or too small."""
-    for row in _shuffled(paper, paper.find(kind="hazard_ratio", location="results")):
-        if not row["p"][0].isdigit():
-            continue
-        p = float(row["p"])
-        row["p"] = printed(p * 5 if p < 0.19 else p / 5, 4)
-        return Planted("interval_and_p", row["id"], severities=ALARM)
-    return None
-
-
-def medians_of_another_endpoint(paper: Paper) -> Planted | None:
-    """A median that moves the ratio of medians by seven units of z from what the p value says."""
-    for row in _shuffled(paper, [row for row in paper.find(kind="p_value") if row["endpoint"] in paper.cohort.times]):
-        factor, endpoint = row["factor"], row["endpoint"]
-        about = {"kind": "median", "endpoint": endpoint, "factor": factor}
-        first, second = paper.find(**about, level="l0")[0], paper.find(**about, level="l1")[0]
-        if "not reached" in (first["value"], second["value"]) or factor == paper.names[5] or row["p"][0] == "<":
-            continue
-        codes, d = paper.cohort.factors[factor], int(paper.cohort.events[endpoint].sum())
-        v = d * float((codes == 0).mean() * (codes == 1).mean())
-        if v < 9 or float(second["value"]) == 0 or float(first["value"]) == 0:
-            continue
-        ratio = math.log(float(first["value"]) / float(second["value"]))
-        shift = 7 / math.sqrt(v) * (1 if ratio >= 0 else -1)
-        first["value"] = printed(float(first["value"]) * math.exp(shift), 1)
-        if first["value"] == "0.0":
-            continue
-        return Planted("log_rank_p_and_medians", row["id"], severities=("implausible",))
-    return None
-
-
-def adjusted_ratio_far_away(paper: Paper) -> Planted | None:
-    """An adjusted ratio with its interval moved away from the unadjusted one by eight of its standard errors."""
-    for row in _shuffled(paper, paper.find(kind="hazard_ratio", location="results")):
-        tests = paper.find(kind="p_value", endpoint=row["endpoint"], factor=row["factor"], population="all")
-        if not tests or float(row["lower"]) < 0.1 or row["factor"] == paper.names[5]:
-            continue
-        centre = math.log(float(row["value"]))
-        se = math.log(float(row["upper"]) / float(row["lower"])) / 3.92
-        sign = 1 if centre >= 0 else -1
-        _set_interval(row, se=se, log_ratio=centre + 8 * se * sign)
-        if float(row["lower"]) <= 0:
-            continue
-        return Planted("log_rank_p_and_adjusted_ratio", row["id"], severities=("implausible",))
-    return None
-
-
-def standard_error_inflated(paper: Paper) -> Planted | None:
-    """An adjusted ratio whose standard error is three times too large."""
-    for row in _shuffled(paper, paper.find(kind="hazard_ratio", location="results")):
-        if row["factor"] == paper.names[5] or float(row["lower"]) <= 0.1:
-            continue
-        se = math.log(float(row["upper"]) / float(row["lower"])) / 3.92
-        _set_interval(row, se=3 * se)
-        if float(row["lower"]) <= 0.02:
-            continue
-        return Planted("variance_inflation", row["id"], severities=("implausible",))
-    return None
-
-
-def pooled_survival_median_outside(paper: Paper) -> Planted | None:
-    """A median survival of everyone 30% above the largest median of the parts."""
-    for endpoint in paper.cohort.times:
-        pooled = paper.find(kind="median", endpoint=endpoint, factor="")[0]
-        for factor in _factors(paper, complete=True):
-            parts = paper.find(kind="median", endpoint=endpoint, factor=factor)
-            if not parts or any(part["value"] == "not reached" for part in parts) or pooled["value"] == "not reached":
-                continue
-            pooled["value"] = printed(1.3 * max(float(part["value"]) for part in parts) + 0.1, 1)
-            return Planted("pooled_median", pooled["id"], severities=("implausible",))
-    return None
-
-
-def quartiles_called_range(paper: Paper) -> Planted | None:
-    """Quartiles of a log-normal duration (SD of the logarithm 1) of 200 or more patients, called a range."""
-    if _n(paper) < 200:
-        return None
-    values = np.exp(paper.rng.normal(1.5, 1.0, _n(paper)))
-    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-    row = paper.find(kind="median", endpoint="duration")[0]
-    row |= {"value": printed(middle, 1), "lower": printed(low, 1), "upper": printed(high, 1), "interval": "range"}
-    return Planted("range_like_quartiles", row["id"], severities=("implausible",))
-
-
-def whole_months(paper: Paper) -> Planted | None:
-    """Times recorded in whole units and printed with a decimal (the paper is made with ``whole_units``)."""
-    endpoint = paper.theme["times"][0][0]
-    texts = {
-        row[column]
-        for row in paper.find(kind="median", endpoint=endpoint)
-        for column in ("value", "lower", "upper")
-        if row[column][:1].isdigit()
-    }
-    if len(texts) < 8:
-        return None
-    return Planted(
-        "measurement_grid", paper.find(kind="median", endpoint=endpoint)[0]["id"], severities=("implausible",)
-    )
-
-
-def one_median_everywhere(paper: Paper) -> Planted | None:
-    """The median of everyone printed for one subgroup of each of five factors."""
-    for endpoint in paper.cohort.times:
-        pooled = paper.find(kind="median", endpoint=endpoint, factor="")[0]
-        factors = [
-            name
-            for name in _factors(paper, complete=False)
-            if paper.find(kind="median", factor=name, endpoint=endpoint)
-        ]
-        if pooled["value"] == "not reached" or float(pooled["value"]) < 10 or len(factors) < 5:
-            continue
-        for factor in factors[:5]:
-            paper.find(kind="median", factor=factor, endpoint=endpoint)[0]["value"] = pooled["value"]
-        return Planted("recurring_median", pooled["id"], severities=("implausible",))
-    return None
-
-
-PROBABILISTIC: dict[str, Fault] = {
-    "interval_symmetry": ratio_off_centre,
-    "interval_and_p": p_of_another_interval,
-    "log_rank_p_and_medians": medians_of_another_endpoint,
-    "log_rank_p_and_adjusted_ratio": adjusted_ratio_far_away,
-    "variance_inflation": standard_error_inflated,
-    "pooled_median": pooled_survival_median_outside,
-    "range_like_quartiles": quartiles_called_range,
-    "measurement_grid": whole_months,
-    "recurring_median": one_median_everywhere,
-}

@@ -12,7 +12,8 @@ from .error_rates import (
     alarms_on_clean_papers,
     detection,
 )
-from .faults import DETERMINISTIC, PROBABILISTIC, Fault
+from .faults import DETERMINISTIC, Fault
+from .probable_faults import PROBABILISTIC
 from .synthetic import synthetic_paper
 
 pytestmark = pytest.mark.calibration

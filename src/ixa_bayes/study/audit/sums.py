@@ -286,17 +286,10 @@ def _difference(
     words = prints.endpoint_words(endpoint)
     text = f"{_cells(inner)} in {small}; {_cells(outer)} in {large}"
     if not possible:
-        yield Finding(
-            NESTED,
-            "contradiction",
-            rows,
-            printed=text,
-            computed=f"the rest would be {_cells(rest)}",
-            explanation=f"{words}: every patient of {small} belongs to {large}, but the counts leave a rest that "
-            "cannot be.",
-            consequence="Neither table is used until study.toml says which value stands.",
-            inspect_sr_item=NUMBERS_OF_PARTICIPANTS,
+        explanation = (
+            f"{words}: every patient of {small} belongs to {large}, but their counts leave an impossible rest."
         )
+        yield _impossible_rest(prints, rows, printed=text, computed=_cells(rest), explanation=explanation)
     elif len(possible) == 1 and len(inner) == 1:
         ((r, n),), ((r_in, n_in),) = possible, inner
         if n == 0:
@@ -312,6 +305,21 @@ def _difference(
             consequence="Shown beside the printed subgroups; it carries the part of the outer group's result that the "
             "inner group does not explain.",
         )
+
+
+def _impossible_rest(
+    prints: Prints, rows: tuple[str, ...], *, printed: str, computed: str, explanation: str
+) -> Finding:
+    return Finding(
+        NESTED,
+        "note" if any(is_ambiguous(prints.by_id[row]) for row in rows) else "contradiction",
+        rows,
+        printed=printed,
+        computed=f"the rest would be {computed}",
+        explanation=explanation,
+        consequence="Neither table is used until study.toml says which value stands.",
+        inspect_sr_item=NUMBERS_OF_PARTICIPANTS,
+    )
 
 
 def _cells(pairs: set[tuple[int, int]]) -> str:
