@@ -12,7 +12,7 @@ from ixa_bayes.inference.compiled import Program
 
 CHAINS: Final = 4
 SAMPLER: Final = "nutpie (NUTS, low-rank mass matrix)"
-"""Low-rank: the slowest parameter of seven response tables had 0.8 to 2.3 times the effective draws of a diagonal one."""
+"""Low-rank: the slowest parameter of seven response tables had 0.8 to 2.3 times a diagonal one's effective draws."""
 KEPT_STATISTICS: Final = ("diverging", "energy", "logp", "n_steps", "step_size", "depth")
 _PACKAGES: Final = ("ixa-bayes", "pymc", "pytensor", "nutpie", "arviz", "numpy")
 
