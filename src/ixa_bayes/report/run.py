@@ -274,6 +274,7 @@ def _write(results: Results, outcome: Outcome, folder: Path) -> None:
 
 
 def _write_posteriors(results: Results, folder: Path) -> None:
+    folder.mkdir()
     for name, posterior in results.posteriors.items():
         save_posterior(posterior, folder / f"{name}.nc")
 
