@@ -1,10 +1,14 @@
 """Reference numbers that tests of several folders compare with, read once."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from ixa_bayes.report.results import Results
 from hypothesis import settings
 
 # A shared machine is slow at times, and a build that fails must fail again when it is repeated.
@@ -36,3 +40,94 @@ def trial_design_reference() -> dict[str, list[dict[str, Any]]]:
     for case in _read("trial_design.json")["cases"]:
         by_kind.setdefault(case["kind"], []).append(case)
     return by_kind
+
+
+HOSTILE_DEFINITION = """
+name = "hostile"
+title = "A study <script>alert('title')</script>"
+citation = "Nobody & Co (2026)"
+disease = "a disease"
+design = "retrospective cohort"
+time_unit = "months"
+main_population = "all"
+[populations.all]
+label = "All patients"
+[factors.marker]
+label = "Marker <script>alert('factor')</script>"
+levels = { yes = "present <b>$x^2$</b>", no = "absent" }
+reference = "no"
+[endpoints.scanned]
+label = "Scanned"
+kind = "binary"
+[endpoints.orr]
+label = "Response <img src=x onerror=alert('endpoint')>"
+kind = "binary"
+better = "higher"
+evaluable = "scanned"
+[endpoints.rfs]
+label = "Relapse-free survival"
+kind = "time_to_event"
+better = "higher"
+unit = "months"
+"""
+HOSTILE_ROWS = (
+    {"id": "n_all", "endpoint": "patients", "kind": "count", "count": "40"},
+    {"id": "n_yes", "factor": "marker", "level": "yes", "endpoint": "patients", "kind": "count", "count": "10"},
+    {"id": "orr_all", "endpoint": "orr", "kind": "percent", "value": "50.0", "count": "20", "denominator": "40"},
+    {
+        "id": "orr_yes",
+        "factor": "marker",
+        "level": "yes",
+        "endpoint": "orr",
+        "kind": "percent",
+        "value": "20.0",
+        "count": "2",
+        "denominator": "10",
+    },
+    {
+        "id": "orr_no",
+        "factor": "marker",
+        "level": "no",
+        "endpoint": "orr",
+        "kind": "percent",
+        "value": "60.0",
+        "count": "18",
+        "denominator": "30",
+    },
+    {
+        "id": "hr_rfs",
+        "factor": "marker",
+        "level": "yes",
+        "comparator": "no",
+        "endpoint": "rfs",
+        "kind": "hazard_ratio",
+        "value": "12.00",
+        "lower": "1.00",
+        "upper": "144.00",
+        "interval": "ci95",
+        "p": "0.05",
+        "adjustment": "multivariable",
+        "note": "<script>alert('note')</script>",
+    },
+)
+
+
+@pytest.fixture(scope="session")
+def hostile_results(tmp_path_factory: pytest.TempPathFactory) -> "Results":
+    """A small study with HTML in its labels, reanalysed without sampling."""
+    from ixa_bayes.models.analysis import read_model
+    from ixa_bayes.models.effects import EffectAnalysis
+    from ixa_bayes.models.response_analysis import ResponseAnalysis
+    from ixa_bayes.report.run import compute
+    from ixa_bayes.study.ledger import COLUMNS, read_study
+
+    folder = tmp_path_factory.mktemp("hostile")
+    rows = [{"location": "results", "population": "all"} | row for row in HOSTILE_ROWS]
+    lines = [",".join(f'"{row.get(column, "")}"' for column in COLUMNS) for row in rows]
+    (folder / "study.toml").write_text(HOSTILE_DEFINITION, encoding="utf-8")
+    (folder / "statistics.csv").write_text("\n".join([",".join(COLUMNS), *lines]) + "\n", encoding="utf-8")
+    effects, rates = read_model("hazard_ratios"), read_model("orr")
+    assert isinstance(effects.analysis, EffectAnalysis)
+    assert isinstance(rates.analysis, ResponseAnalysis)
+    unsampled = replace(rates, analysis=rates.analysis.model_copy(update={"hierarchical": None}))
+    return compute(read_study(folder), [effects, unsampled], seed=1, inputs={}, progress=lambda step, done, total: None)

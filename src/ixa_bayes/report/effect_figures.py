@@ -79,11 +79,11 @@ def ratio_limits(marks: Sequence[Mark]) -> Limits:
     """Axis for ratios: every median fits, and no single far limit squashes the rest.
 
     The axis reaches to the furthest interval end, but no further than one and a half times beyond
-    the furthest median (and at least 0.2 to 5); what goes beyond is drawn as an arrow.
+    the furthest median (and at least 0.1 to 10); what goes beyond is drawn as an arrow.
     """
     medians = [mark.median for mark in marks if not np.isnan(mark.median)]
-    low = max(min(mark.lower for mark in marks), min(0.2, min(medians) / 1.5))
-    high = min(max(mark.upper for mark in marks), max(5.0, max(medians) * 1.5))
+    low = max(min(mark.lower for mark in marks), min(0.1, min(medians) / 1.5))
+    high = min(max(mark.upper for mark in marks), max(10.0, max(medians) * 1.5))
     return min(low, 0.5), max(high, 2.0)
 
 
@@ -135,7 +135,8 @@ def _forest(effects: Sequence[Effect], labels: Labels, *, name: str, source: str
             title=f"Hazard ratios without and with moderate priors: {source}",
             alt=f"Forest plot, median and 95% interval. {numbers}.",
             caption="The same printed effect, read alone and by readers with different beliefs: median and 95% "
-            f"interval.{note}",
+            f"interval. “No prior” is the estimate alone, symmetric on the log scale; its limits can differ from the "
+            f"print in the last digit.{note}",
             evidence_kind=evidence_kind,
             ledger_rows=ledger_rows,
             section="hazard-ratios",

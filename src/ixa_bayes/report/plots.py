@@ -139,7 +139,7 @@ def interval_plot(
     _write_names(axes, lines, [row.label for row in rows], label_at=label_at)
     beside = blended_transform_factory(axes.transAxes, axes.transData)
     for row, y in zip(rows, lines.rows, strict=True):
-        axes.text(1.02, y, row.text, transform=beside, va="center", ha="left", fontsize=8)
+        axes.text(1.045, y, row.text, transform=beside, va="center", ha="left", fontsize=8)
     _finish(axes, lines, limits=limits, xlabel=xlabel, reference=reference)
     axes.xaxis.set_major_formatter(FuncFormatter(_ratio_tick if ratio else _percent_tick))
     if ratio:
@@ -189,10 +189,10 @@ def _finish(axes: Axes, lines: _Lines, *, limits: Limits, xlabel: str, reference
         axes.axvline(reference, color=SOFT, linewidth=1.0, zorder=0.5)
 
 
-def ratio_ticks(limits: Limits) -> list[float]:
+def ratio_ticks(limits: Limits, *, most: int = 7) -> list[float]:
     """Round ratios within limits, few enough to be read."""
     inside = [tick for tick in _RATIO_TICKS if limits[0] * 0.999 <= tick <= limits[1] * 1.001]
-    if len(inside) <= 7:
+    if len(inside) <= most:
         return inside
     decades = [tick for tick in inside if round(np.log10(tick), 6) == round(np.log10(tick))]
     return decades if len(decades) >= 3 else inside[::2]
@@ -234,7 +234,7 @@ def density_plot(curves: Sequence[Curve], axes: Axes, *, limits: Limits, title: 
     axes.set_xlim(*limits)
     axes.set_ylim(bottom=0)
     axes.set_yticks([])
-    axes.xaxis.set_major_locator(FixedLocator(ratio_ticks(limits)))
+    axes.xaxis.set_major_locator(FixedLocator(ratio_ticks(limits, most=10)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(_ratio_tick))
     axes.axvline(1, color=SOFT, linewidth=1.0, zorder=0.5)

@@ -59,7 +59,7 @@ def probability_text(probability: float) -> str:
     """A posterior probability to three decimals, never 0.000 or 1.000."""
     if math.isnan(probability):
         return "–"
-    if probability > 0.9995:
+    if probability >= 0.9995:
         return "above 0.999"
     return "below 0.001" if probability < 0.0005 else f"{probability:.3f}"
 

@@ -1,0 +1,131 @@
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as MatplotlibFigure
+
+from ixa_bayes.report.drawing import DrawnFigure
+from ixa_bayes.report.effect_figures import ratio_limits
+from ixa_bayes.report.figures import draw_all
+from ixa_bayes.report.plots import Curve, IntervalRow, Mark, density_plot, interval_plot, ratio_ticks
+from ixa_bayes.report.results import Results
+from ixa_bayes.report.style import LOOKS, house_style, watermark
+from ixa_bayes.report.wording import ratio_text
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.fixture
+def axes() -> Axes:
+    with house_style():
+        return MatplotlibFigure().add_subplot()
+
+
+@pytest.fixture(scope="module")
+def drawn(hostile_results: Results) -> list[DrawnFigure]:
+    return draw_all(hostile_results)
+
+
+def by_name(drawn: list[DrawnFigure], name: str) -> DrawnFigure:
+    return next(figure for figure in drawn if figure.figure.name == name)
+
+
+def test_same_results_give_the_same_bytes(hostile_results: Results, drawn: list[DrawnFigure]) -> None:
+    again = draw_all(hostile_results)
+    assert [figure.svg for figure in again] == [figure.svg for figure in drawn]
+    assert [figure.png for figure in again] == [figure.png for figure in drawn]
+
+
+def test_every_figure_has_title_alternative_text_and_evidence(drawn: list[DrawnFigure]) -> None:
+    assert len({figure.figure.name for figure in drawn}) == len(drawn) >= 4
+    for figure in drawn:
+        root = ET.fromstring(figure.svg[figure.svg.index("<svg") :])  # noqa: S314  # our own output
+        assert root.get("role") == "img"
+        ids = {element.get("id"): element.text for element in root if element.tag in (f"{SVG}title", f"{SVG}desc")}
+        assert root.get("aria-labelledby", "").split() == list(ids)
+        assert figure.figure.alt in ids.values()
+        assert "Evidence: published statistics" in figure.svg
+        assert "date" not in figure.svg.lower().split("<g", maxsplit=1)[0]
+        assert figure.png.startswith(b"\x89PNG")
+
+
+def test_alternative_text_holds_the_key_numbers(hostile_results: Results, drawn: list[DrawnFigure]) -> None:
+    table = hostile_results.hazard_ratios
+    sceptic = table[table["prior"].eq("neutral_moderate")].iloc[0]
+    for name in ("forest_printed", "prior_to_posterior_1"):
+        assert ratio_text(sceptic["hr_median"]) in by_name(drawn, name).figure.alt
+
+
+def test_markup_and_mathematics_in_labels_stay_text(drawn: list[DrawnFigure]) -> None:
+    forest = by_name(drawn, "forest_printed").svg
+    assert "present &lt;b&gt;$x^2$&lt;/b&gt;" in forest
+    assert "<b>" not in forest
+
+
+def test_ids_do_not_collide_between_figures(drawn: list[DrawnFigure]) -> None:
+    ids = [
+        element.get("id")
+        for figure in drawn
+        for element in ET.fromstring(figure.svg[figure.svg.index("<svg") :]).iter()  # noqa: S314  # our own output
+        if element.get("id")
+    ]
+    assert len(ids) == len(set(ids))
+
+
+def test_an_extreme_limit_ends_in_an_arrow_and_is_said(drawn: list[DrawnFigure]) -> None:
+    forest = by_name(drawn, "forest_printed")
+    assert "clipped" in forest.svg
+    assert "arrow head" in forest.figure.caption
+    assert "144" in forest.figure.alt
+
+
+def test_ratio_limits_keep_medians_and_clip_extremes() -> None:
+    few = [Mark("printed", median=2.0, lower=1.2, upper=3.0)]
+    assert ratio_limits(few) == (0.5, 3.0)
+    low, high = ratio_limits([*few, Mark("printed", median=20.46, lower=2.97, upper=140.8)])
+    assert low == 0.5
+    assert 20.46 < high < 40
+
+
+def test_clipped_and_whole_intervals_are_drawn_at_their_numbers(axes: Axes) -> None:
+    rows = [
+        IntervalRow("a", (Mark("printed", median=2.0, lower=1.2, upper=3.0),), "2.00"),
+        IntervalRow("b", (Mark("neutral", median=9.0, lower=0.9, upper=140.0),), "9.00"),
+    ]
+    got = interval_plot(rows, axes, limits=(0.5, 10.0), xlabel="hazard ratio", reference=1.0, ratio=True)
+    assert got is axes
+    spans = {tuple(np.asarray(line.get_xdata()).tolist()) for line in axes.lines if len(line.get_xdata()) == 2}
+    assert {(1.2, 3.0), (0.9, 10.0)} <= spans
+    heads = [line for line in axes.lines if line.get_gid() == "clipped"]
+    assert [line.get_marker() for line in heads] == [">"]
+
+
+def test_densities_are_normal_on_the_log_scale(drawn: list[DrawnFigure], axes: Axes) -> None:
+    x = np.linspace(-4, 4, 2001)
+    density = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
+    curves = [Curve("prior", "prior", np.exp(x), density), Curve("neutral", "posterior", np.exp(x), density)]
+    assert density_plot(curves, axes, limits=(0.1, 10.0), title="t") is axes
+    assert axes.get_xscale() == "log"
+    assert np.trapezoid(np.asarray(axes.lines[0].get_ydata(), dtype=float), x) == pytest.approx(1, abs=1e-4)
+    assert axes.get_ylabel() == "density"
+
+
+def test_simulated_evidence_is_watermarked(hostile_results: Results, axes: Axes) -> None:
+    simulated = replace(hostile_results, hazard_ratios=hostile_results.hazard_ratios.assign(evidence_kind="simulated"))
+    figures = draw_all(simulated)
+    assert "SIMULATED" in by_name(figures, "forest_printed").svg
+    assert "SIMULATED" not in by_name(figures, "rates_orr_all").svg
+    assert watermark(axes) is axes
+
+
+def test_kinds_differ_in_more_than_colour() -> None:
+    together = [LOOKS[kind] for kind in ("printed", "neutral", "optimistic", "pessimistic", "other")]
+    assert len({look.marker for look in together}) == len(together)
+    assert len({look.colour for look in together}) == len(together)
+
+
+def test_ticks_are_round_and_few() -> None:
+    assert ratio_ticks((0.5, 30.0)) == [0.5, 1.0, 2.0, 5.0, 10.0, 20.0]
+    assert len(ratio_ticks((0.01, 500.0))) <= 7

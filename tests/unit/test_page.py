@@ -1,0 +1,174 @@
+import math
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from ixa_bayes.report.figures import draw_all
+from ixa_bayes.report.page import render_page
+from ixa_bayes.report.results import Results
+from ixa_bayes.report.summary import summary_findings
+from ixa_bayes.report.wording import p_text, percent_text, points_text, prior_label, probability_text, ratio_text
+
+
+class Outline(HTMLParser):
+    """Ids, internal links and elements of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.tags: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name == "id" and value:
+                self.ids.append(value)
+            if name == "href" and value and value.startswith("#"):
+                self.links.append(value[1:])
+
+
+@pytest.fixture(scope="module")
+def page(hostile_results: Results) -> str:
+    return render_page(hostile_results, draw_all(hostile_results))
+
+
+def empty(results: Results) -> Results:
+    """The same study where nothing could be computed."""
+    frames = {name: table.iloc[:0] for name, table in vars(results).items() if isinstance(table, pd.DataFrame)}
+    return replace(results, **frames, response_analyses=())
+
+
+def text_of(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+def test_html_in_labels_is_escaped(page: str) -> None:
+    tags = Outline(page).tags
+    assert "script" not in tags
+    assert "img" not in tags
+    assert "alert(&#39;title&#39;)" in page
+
+
+def test_every_internal_link_reaches_an_anchor_and_no_id_is_used_twice(page: str) -> None:
+    outline = Outline(page)
+    assert set(outline.links) <= set(outline.ids)
+    assert len(outline.ids) == len(set(outline.ids))
+
+
+def test_every_ledger_row_has_an_anchor_and_every_result_row_links_to_one(page: str, hostile_results: Results) -> None:
+    outline = Outline(page)
+    anchors = {f"row-{row}" for row in hostile_results.study.statistics.index}
+    assert anchors <= set(outline.ids)
+    table = page[page.index('id="table-hazard-ratios"') :]
+    body = table[: table.index("</table>")]
+    rows = [row for row in body.split("<tr") if "<td" in row]
+    assert len(rows) == len(hostile_results.hazard_ratios)
+    assert all('href="#row-hr_rfs"' in row for row in rows)
+
+
+def test_nothing_is_fetched(page: str) -> None:
+    fetched = re.findall(r'(?:src|href)="((?!#|data:)[^"]*)"', page)
+    assert [url for url in fetched if not url.startswith("https://doi.org/")] == []
+    assert "url(http" not in page
+    assert "@import" not in page
+
+
+def test_evidence_kind_stands_at_every_result_table(page: str) -> None:
+    for anchor in (
+        "table-hazard-ratios",
+        "table-credibility",
+        "table-rates-orr",
+        "table-contrasts-orr",
+        "table-ledger",
+    ):
+        caption = page[page.index(f'id="{anchor}"') :]
+        assert "Evidence: published statistics" in caption[: caption.index("</caption>")]
+
+
+def test_limit_of_exactly_one_has_no_finite_scepticism_limit(page: str) -> None:
+    assert "no finite limit as printed (at the two ends of the rounding:" in text_of(page)
+    assert "has no finite scepticism limit" in text_of(page)
+
+
+def test_summary_is_computed_from_the_tables(hostile_results: Results) -> None:
+    findings = summary_findings(hostile_results)
+    assert 3 <= len(findings) <= 5
+    sceptic = hostile_results.hazard_ratios.query("prior == 'neutral_moderate'").iloc[0]
+    assert ratio_text(sceptic["hr_median"]) in findings[0].headline
+    moved = hostile_results.hazard_ratios.assign(hr_median=hostile_results.hazard_ratios["hr_median"] * 3)
+    assert summary_findings(replace(hostile_results, hazard_ratios=moved))[0].headline != findings[0].headline
+
+
+def test_summary_counts_contradictions_of_the_audit(hostile_results: Results) -> None:
+    row = dict.fromkeys(hostile_results.audit.columns, "x") | {"severity": "contradiction", "ledger_rows": "orr_yes"}
+    audit = pd.DataFrame([row, row], columns=hostile_results.audit.columns)
+    headlines = [finding.headline for finding in summary_findings(replace(hostile_results, audit=audit))]
+    assert "2 contradictions among the printed numbers" in headlines
+
+
+def test_empty_tables_say_what_is_missing(hostile_results: Results) -> None:
+    bare = empty(hostile_results)
+    assert draw_all(bare) == []
+    shown = text_of(render_page(bare, []))
+    for missing in (
+        "The paper prints no hazard ratio from which a standard error follows.",
+        "nothing to judge",
+        "No response analysis was run.",
+        "The audit ran and found nothing that does not agree.",
+        "No printed value is replaced",
+        "nothing that can be reanalysed",
+    ):
+        assert missing in shown
+    assert set(Outline(render_page(bare, [])).links) <= set(Outline(render_page(bare, [])).ids)
+
+
+def test_bounds_replace_what_the_prior_drives(hostile_results: Results) -> None:
+    table = hostile_results.hazard_ratios
+    driven = table.assign(driven_by_prior=table["prior"].ne("flat"), hr_bound=1.5)
+    shown = text_of(render_page(replace(hostile_results, hazard_ratios=driven), []))
+    assert "at least 1.50" in shown
+    assert "come from the prior" in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (2.111, "2.11"),
+        (9.996, "10.0"),
+        (20.46, "20.5"),
+        (99.96, "100"),
+        (140.8, "141"),
+        (0.0571, "0.06"),
+        (0.001, "below 0.01"),
+        (math.inf, "above 10,000"),
+        (math.nan, "–"),
+    ],
+)
+def test_ratio_text(value: float, words: str) -> None:
+    assert ratio_text(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0.97940820, "0.979"), (0.99999, "above 0.999"), (1e-6, "below 0.001"), (0.9995, "above 0.999")],
+)
+def test_probability_text(value: float, words: str) -> None:
+    assert probability_text(value) == words
+
+
+def test_small_numbers_in_words() -> None:
+    assert [p_text(p) for p in (0.00002, 0.0081, 0.0512, 0.2)] == ["<0.001", "0.008", "0.051", "0.20"]
+    assert [percent_text(x) for x in (0.525, 0.056, 0.0996)] == ["52%", "5.6%", "10%"]
+    assert [points_text(x) for x in (-0.4388, 0.025, 0.001)] == ["−44", "+2", "0"]
+
+
+def test_priors_are_worded_for_a_prognostic_factor() -> None:
+    assert prior_label("neutral_moderate") == "no effect, moderate (sceptical)"
+    assert prior_label("optimistic_weak") == "effect of the stated size, weak"
+    assert prior_label("pessimistic_strong") == "opposite effect, strong"
+    assert prior_label("weakly_informative") == "weakly informative"
