@@ -89,6 +89,16 @@ def test_ratio_limits_keep_medians_and_clip_extremes() -> None:
     assert 20.46 < high < 40
 
 
+def test_a_one_sided_bound_has_a_line_and_no_point(axes: Axes) -> None:
+    bound = Mark("neutral", median=np.nan, lower=1.3, upper=np.inf)
+    limits = ratio_limits([bound])
+    interval_plot(
+        [IntervalRow("a", (bound,), "at least 1.30")], axes, limits=limits, xlabel="HR", reference=1.0, ratio=True
+    )
+    assert limits[0] < 1.3 < limits[1]
+    assert [line.get_marker() for line in axes.lines if line.get_marker() != "None"] == [">"]
+
+
 def test_clipped_and_whole_intervals_are_drawn_at_their_numbers(axes: Axes) -> None:
     rows = [
         IntervalRow("a", (Mark("printed", median=2.0, lower=1.2, upper=3.0),), "2.00"),

@@ -79,9 +79,10 @@ def ratio_limits(marks: Sequence[Mark]) -> Limits:
     """Axis for ratios: every median fits, and no single far limit squashes the rest.
 
     The axis reaches to the furthest interval end, but no further than one and a half times beyond
-    the furthest median (and at least 0.1 to 10); what goes beyond is drawn as an arrow.
+    the furthest median or one-sided bound (and at least 0.1 to 10); what goes beyond is drawn as an arrow.
     """
-    medians = [mark.median for mark in marks if not np.isnan(mark.median)]
+    ends = [end for mark in marks if np.isnan(mark.median) for end in (mark.lower, mark.upper) if 0 < end < np.inf]
+    medians = [mark.median for mark in marks if not np.isnan(mark.median)] + ends
     low = max(min(mark.lower for mark in marks), min(0.1, min(medians) / 1.5))
     high = min(max(mark.upper for mark in marks), max(10.0, max(medians) * 1.5))
     return min(low, 0.5), max(high, 2.0)
@@ -92,7 +93,7 @@ def _mark(row: dict[str, Any]) -> Mark:
         # An inequality of p bounds one side only; the other limit would be the prior's.
         away = np.inf if row["hr_bound"] > 1 else 0.0
         lower, upper = sorted((row["hr_bound"], away))
-        return Mark(_kind(row["prior"]), median=row["hr_bound"], lower=lower, upper=upper)
+        return Mark(_kind(row["prior"]), median=np.nan, lower=lower, upper=upper)
     return Mark(_kind(row["prior"]), median=row["hr_median"], lower=row["hr_q025"], upper=row["hr_q975"])
 
 

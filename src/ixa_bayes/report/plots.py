@@ -22,7 +22,10 @@ _HEADING_HEIGHT: Final = 1.15
 
 @dataclass(frozen=True)
 class Mark:
-    """A point with its interval; ``kind`` is a key of :data:`ixa_bayes.report.style.LOOKS`."""
+    """A point with its interval; ``kind`` is a key of :data:`ixa_bayes.report.style.LOOKS`.
+
+    A median of NaN leaves the point out, for an interval that is bounded on one side only.
+    """
 
     kind: str
     median: float
@@ -154,7 +157,7 @@ def _offsets(count: int) -> list[float]:
 
 def _draw_mark(axes: Axes, mark: Mark, *, y: float, limits: Limits) -> None:
     look = LOOKS[mark.kind]
-    if np.isnan(mark.median):
+    if np.isnan(mark.lower):
         return
     low, high = max(mark.lower, limits[0]), min(mark.upper, limits[1])
     axes.plot([low, high], [y, y], color=look.colour, linewidth=1.5, solid_capstyle="butt")
