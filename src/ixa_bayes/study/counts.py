@@ -25,6 +25,8 @@ DECISIVE_RATIO = 3
 MOST_CANDIDATES = 20_000
 Status = Literal["unique", "several", "impossible"]
 Pair = tuple[int, int]
+Print = tuple[str, str, str]
+"""Factor, level and printed percentage of a group."""
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ class _Prints:
             elif row["kind"] == "p_value":
                 self.p_values[row["population"], row["factor"], row["endpoint"]].append(row)
         self.conventions = self._conventions()
+        self._sizes: dict[tuple[str, str, str], Possible] = {}
 
     def _conventions(self) -> tuple[Convention, ...]:
         """How the paper prints percentages, as far as rows with count and denominator tell; both if they do not."""
@@ -173,6 +176,12 @@ class _Prints:
 
     def size(self, population: str, factor: str = "", level: str = "") -> Possible:
         """Patients of a population or of one level in it."""
+        key = population, factor, level
+        if key not in self._sizes:
+            self._sizes[key] = self._size(*key)
+        return self._sizes[key]
+
+    def _size(self, population: str, factor: str, level: str) -> Possible:
         rows = self.by_subject[population, factor, level, PATIENTS]
         whole = self.size(population) if factor else None
         printed = self._printed_counts(rows, whole.values if whole else ())
@@ -259,10 +268,16 @@ class _Prints:
         *,
         factor: str = "",
         level: str = "",
-        ignore: str = "",
+        ignore: Print | None = None,
     ) -> set[Pair]:
-        """(responders, evaluable) that the rate rows of one group allow, one row left out if asked."""
-        rows = [row for row in self.by_subject[population, factor, level, endpoint] if row["id"] != ignore]
+        """(responders, evaluable) that the rate rows of one group allow, one printed percentage left out if asked."""
+        subject = population, factor, level, endpoint
+        # A paper repeats itself: what it prints twice of one group needs reading once.
+        rows = {
+            (row["value"], row["count"]): row
+            for row in self.by_subject[subject]
+            if row["count"] or (factor, level, row["value"]) != ignore
+        }.values()
         parts = self._component_total(population, endpoint) if not factor else None
         out_of = self.evaluable(population, endpoint, factor, level).values
         found: set[Pair] = set()
@@ -431,7 +446,7 @@ class _Join:
     levels: tuple[str, ...]
     closes: bool
 
-    def fill(self, convention: Convention, *, ignore: str = "") -> Iterator[Candidate]:
+    def fill(self, convention: Convention, *, ignore: Print | None = None) -> Iterator[Candidate]:
         totals = self.prints.pairs(self.population, self.endpoint, convention, ignore=ignore)
         groups = [
             sorted(
@@ -463,19 +478,24 @@ class _Join:
     def culprits(self) -> Iterator[Culprit]:
         subjects = [("", ""), *((self.factor, level) for level in self.levels)]
         for index, (factor, level) in enumerate(subjects):
+            accused: dict[str, str] = {}
             for row in self.prints.by_subject[self.population, factor, level, self.endpoint]:
-                if row["count"] or not row["value"]:
-                    continue
-                printed = number(row["value"])
-                fits = {
-                    (sum(c.responders), sum(c.evaluable))
-                    if index == 0
-                    else (c.responders[index - 1], c.evaluable[index - 1])
-                    for c in self.fill("rounding", ignore=row["id"])
-                }
+                if row["value"] and not row["count"]:
+                    accused.setdefault(row["value"], row["id"])
+            for value, row_id in accused.items():
+                fits = self._fits(index, ignore=(factor, level, value))
                 if fits:
-                    texts = tuple(f"{r}/{n} = {as_percentage(r, n, printed)}%" for r, n in sorted(fits) if n)
-                    yield Culprit(row["id"], row["value"], texts)
+                    yield Culprit(row_id, value, fits)
+
+    def _fits(self, index: int, *, ignore: Print) -> tuple[str, ...]:
+        """Counts and percentages that close the table in place of one print; group 0 is the total."""
+        convention, printed = self.prints.conventions[0], number(ignore[2])
+        pairs = {
+            (sum(c.responders), sum(c.evaluable)) if index == 0 else (c.responders[index - 1], c.evaluable[index - 1])
+            for c in self.fill(convention, ignore=ignore)
+        }
+        shown = [(r, n, as_percentage(r, n, printed, convention=convention)) for r, n in sorted(pairs) if n]
+        return tuple(f"{r}/{n} = {percentage}%" for r, n, percentage in shown)
 
 
 def _product_within(groups: list[list[Pair]], totals: set[Pair]) -> Iterator[tuple[Pair, ...]]:
@@ -494,11 +514,12 @@ def _product_within(groups: list[list[Pair]], totals: set[Pair]) -> Iterator[tup
     return extend((), 0, 0)
 
 
-def as_percentage(r: int, n: int, like: PrintedNumber) -> str:
-    """``r`` of ``n`` in percent, rounded half up to the decimals of another printed percentage."""
+def as_percentage(r: int, n: int, like: PrintedNumber, *, convention: Convention = "rounding") -> str:
+    """``r`` of ``n`` in percent with the decimals of another printed percentage, rounded half up or truncated."""
     scaled = Fraction(100 * r, n) / like.step
-    digits = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
-    return f"{float(digits * like.step):.{like.decimals}f}"
+    if convention == "rounding":
+        scaled += Fraction(1, 2)
+    return f"{float(scaled.numerator // scaled.denominator * like.step):.{like.decimals}f}"
 
 
 def agreeing_with_p(study: Study, table: CountTable) -> CountTable:
