@@ -148,9 +148,9 @@ def _findings(
 ) -> DisplayTable:
     columns = [
         (Column("Check"), _check_words),
+        (Column("What it means"), lambda row: row["explanation"]),
         (Column("Printed"), lambda row: row["printed"] or "–"),
         (Column("Computed"), lambda row: row["computed"] or "–"),
-        (Column("What it means"), lambda row: row["explanation"]),
         (Column("What this report does"), lambda row: row["consequence"] or "–"),
     ]
     return display_table(
