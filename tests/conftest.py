@@ -6,14 +6,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from ixa_bayes.report.results import Results
-from hypothesis import settings
 
 # A shared machine is slow at times, and a build that fails must fail again when it is repeated.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that compile in one process, where they share programs; the others spread over the processors."""
+    for item in items:
+        if item.get_closest_marker("compiles") is not None:
+            item.add_marker(pytest.mark.xdist_group("compiles"))
+
 
 REFERENCE = Path(__file__).parent / "reference"
 

@@ -18,7 +18,7 @@ from ixa_bayes.models.analysis import read_model
 from ixa_bayes.models.response import SLOTS, Groups, log_likelihood, model_data, with_groups
 from ixa_bayes.models.response_analysis import ResponseAnalysis
 
-pytestmark = [pytest.mark.compiles, pytest.mark.calibration, pytest.mark.xdist_group("compiles")]
+pytestmark = [pytest.mark.compiles, pytest.mark.calibration]
 
 FULL = os.environ.get("IXA_BAYES_CALIBRATION") == "full"
 SEEDS = 10

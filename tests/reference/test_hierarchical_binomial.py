@@ -15,7 +15,7 @@ from ixa_bayes.models.analysis import read_model
 from ixa_bayes.models.response import Groups
 from ixa_bayes.models.response_analysis import HierarchicalSettings, ResponseAnalysis
 
-pytestmark = [pytest.mark.compiles, pytest.mark.xdist_group("compiles")]
+pytestmark = pytest.mark.compiles
 
 COMBINED_ERRORS = 5
 """Over 914 comparisons; two runs that agree differ by more than 5 combined standard errors once in two million."""

@@ -15,7 +15,7 @@ from ixa_bayes.inference.sampling import CHAINS, SamplerSettings, sample
 from ixa_bayes.models.response import SLOTS, Groups, ModelData, model_data
 from ixa_bayes.models.response_analysis import HierarchicalSettings
 
-compiles = [pytest.mark.compiles, pytest.mark.xdist_group("compiles")]
+compiles = pytest.mark.compiles
 
 GROUPS = Groups(("yes", "no"), (2, 62), (19, 103))
 NUMBERS = {"mu_mean": 0.0, "mu_sd": 1.5, "tau_scale": 1.0}

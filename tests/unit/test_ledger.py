@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ixa_bayes.errors import InputError, Problem
-from ixa_bayes.study.ledger import COLUMNS, read_study
+from ixa_bayes.study.ledger import COLUMNS, MOST_ROWS, read_study
 
 from .conftest import DEFINITION, StudyMaker
 
@@ -153,10 +153,16 @@ def test_line_numbers_survive_line_breaks_inside_cells(tmp_path: Path) -> None:
     assert "line 4" in _only_problem(error).where
 
 
-def test_a_hundred_thousand_rows(tmp_path: Path) -> None:
+def test_a_hundred_thousand_rows_are_no_ledger(tmp_path: Path) -> None:
     rows = [FULL | RATE | {"id": f"r{index}"} for index in range(100_000)]
-    study = read_study(_write(tmp_path, _csv(*rows).encode()))
-    assert len(study.statistics) == 100_000
+    with pytest.raises(InputError) as error:
+        read_study(_write(tmp_path, _csv(*rows).encode()))
+    assert _only_problem(error).found == "100,000 rows"
+
+
+def test_the_largest_ledger_reads(tmp_path: Path) -> None:
+    rows = [FULL | RATE | {"id": f"r{index}"} for index in range(MOST_ROWS)]
+    assert len(read_study(_write(tmp_path, _csv(*rows).encode())).statistics) == MOST_ROWS
 
 
 def test_only_the_first_of_many_faults_are_shown(make_study: StudyMaker) -> None:

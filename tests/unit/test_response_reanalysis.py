@@ -22,7 +22,7 @@ from ixa_bayes.study.ledger import Study
 
 from .conftest import StudyMaker
 
-compiles = [pytest.mark.compiles, pytest.mark.xdist_group("compiles")]
+compiles = pytest.mark.compiles
 
 TABLES = (
     "2/19_vs_62/103",

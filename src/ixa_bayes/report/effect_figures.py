@@ -25,7 +25,7 @@ from ixa_bayes.report.plots import (
     plot_height,
 )
 from ixa_bayes.report.results import Results
-from ixa_bayes.report.summary import DIRECTION_KEPT
+from ixa_bayes.report.summary import CLEAR_UNDER_SCEPTICAL
 from ixa_bayes.report.wording import DIRECTIONS, FLAT, Labels, prior_label, probability_text, ratio_text
 
 WIDTH: Final = 6.4
@@ -174,7 +174,7 @@ def _chances(effects: Sequence[Effect], labels: Labels, *, name: str, source: st
         for column, threshold in thresholds.items()
     ]
     drawing, axes = _canvas(plot_height([row.heading for row in rows], line_height=0.22), right=0.95, above=0.5)
-    chance_plot(rows, axes, xlabel="posterior probability", clear=DIRECTION_KEPT)
+    chance_plot(rows, axes, xlabel="posterior probability", clear=CLEAR_UNDER_SCEPTICAL)
     legend_of(kinds, axes, words={"printed": "no prior"})
     evidence_kind, ledger_rows = _evidence(effects)
     numbers = ". ".join(
@@ -187,8 +187,8 @@ def _chances(effects: Sequence[Effect], labels: Labels, *, name: str, source: st
             name,
             title=f"How probable is harm, and harm of a size that matters: {source}",
             alt=f"Strips of posterior probabilities. {numbers}.",
-            caption=f"Posterior probability that the hazard ratio exceeds each value. Dotted: {DIRECTION_KEPT}, from "
-            "which this report calls a direction clear. Points far apart: the answer depends on the prior.",
+            caption=f"Posterior probability that the hazard ratio exceeds each value. Dotted: {CLEAR_UNDER_SCEPTICAL}, "
+            "what the sceptic must reach before this report calls a direction clear. Points far apart: the answer depends on the prior.",
             evidence_kind=evidence_kind,
             ledger_rows=ledger_rows,
             section="hazard-ratios",

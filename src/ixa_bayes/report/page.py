@@ -11,7 +11,7 @@ from ixa_bayes.report import effect_tables, response_tables, study_tables
 from ixa_bayes.report.display import DisplayTable, Ledger
 from ixa_bayes.report.drawing import DrawnFigure
 from ixa_bayes.report.results import Results
-from ixa_bayes.report.summary import CLEAR, DIRECTION_KEPT, summary_findings
+from ixa_bayes.report.summary import CLEAR, CLEAR_UNDER_SCEPTICAL, CLEAR_UNDER_WEAK, summary_findings
 from ixa_bayes.report.wording import EVIDENCE_LABELS, EVIDENCE_MEANING, Labels, probability_text, ratio_text
 
 TEMPLATE: Final = "page.html.j2"
@@ -62,7 +62,8 @@ def render_page(results: Results, figures: Sequence[DrawnFigure]) -> str:
             driven_by_prior=bool(results.hazard_ratios["driven_by_prior"].any()),
             touches_one=bool(not results.credibility.empty and results.credibility["touches_one"].any()),
             clear=probability_text(CLEAR),
-            direction_kept=probability_text(DIRECTION_KEPT),
+            clear_under_weak=probability_text(CLEAR_UNDER_WEAK),
+            clear_under_sceptical=probability_text(CLEAR_UNDER_SCEPTICAL),
             ratio_text=ratio_text,
         )
     )

@@ -21,7 +21,10 @@ from ixa_bayes.report.wording import (
     ratio_text,
 )
 
-DIRECTION_KEPT: Final = 0.975
+WEAK: Final = "neutral_weak"
+CLEAR_UNDER_WEAK: Final = 0.975
+CLEAR_UNDER_SCEPTICAL: Final = 0.95
+"""A direction is clear if it holds under both priors; one rule for every effect, whatever its result."""
 CLEAR: Final = 0.975
 
 
@@ -106,18 +109,29 @@ def _directions(results: Results, labels: Labels, ledger: Ledger) -> Iterator[Su
     if sceptical.empty:
         return
     rows = records_of(sceptical)
-    kept = [row for row in rows if max(row["p_gt_1"], 1 - row["p_gt_1"]) >= DIRECTION_KEPT]
+    kept = [row for row in rows if _is_clear(row, _same_effect(table, row))]
     named = "; ".join(f"{effect_short(row, labels)}: HR {hr_interval(row)}" for row in kept[:4])
     more = f"; and {len(kept) - 4} more" if len(kept) > 4 else ""
     yield SummaryFinding(
         headline=f"{len(kept)} of {count_text(len(rows), 'hazard ratio')} "
         f"{'keeps' if len(kept) == 1 else 'keep'} a clear direction for a sceptic",
-        text=f"Clear means at least {probability_text(DIRECTION_KEPT)} probability on one side of 1 under the "
-        f"sceptical prior. " + (f"These are: {named}{more}." if kept else "None does."),
+        text=f"Clear means a probability on one side of 1 of at least {probability_text(CLEAR_UNDER_WEAK)} under a "
+        f"weak prior and {probability_text(CLEAR_UNDER_SCEPTICAL)} under the sceptical one. "
+        + (f"These are, for the sceptic: {named}{more}." if kept else "None does."),
         target="hazard-ratios",
         links=ledger.links_of(kept),
         evidence=evidence_words(sceptical),
     )
+
+
+def _is_clear(sceptical: dict[str, Any], same: pd.DataFrame) -> bool:
+    """Whether one side of 1 is clearly the likelier, and the same one, under both priors."""
+    weak = records_of(same[same["prior"].eq(WEAK)])
+    if not weak:
+        return False
+    above = weak[0]["p_gt_1"] >= CLEAR_UNDER_WEAK and sceptical["p_gt_1"] >= CLEAR_UNDER_SCEPTICAL
+    below = 1 - weak[0]["p_gt_1"] >= CLEAR_UNDER_WEAK and 1 - sceptical["p_gt_1"] >= CLEAR_UNDER_SCEPTICAL
+    return bool(above or below)
 
 
 def _response(results: Results, labels: Labels, ledger: Ledger) -> Iterator[SummaryFinding]:

@@ -71,6 +71,9 @@ _NUMERIC: Final = ("value", "lower", "upper", "time")
 
 Row = dict[str, str]
 
+MOST_ROWS: Final = 10_000
+"""More than any paper prints; the audit compares rows with each other and would take hours on a wrong file."""
+
 STATISTICS_FILE: Final = "statistics.csv"
 DEFINITION_FILE: Final = "study.toml"
 
@@ -218,6 +221,10 @@ def _read_cells(path: Path) -> pd.DataFrame:
     if table.empty:
         rule = "a ledger needs at least one printed statistic"
         raise InputError([Problem(str(path), "no rows", rule, "add rows below the header")])
+    if len(table) > MOST_ROWS:
+        rule = f"a ledger holds what one paper prints, some hundreds of statistics, {MOST_ROWS:,} at most"
+        mend = "check that this is a ledger and not, say, a table of patients"
+        raise InputError([Problem(str(path), f"{len(table):,} rows", rule, mend)])
     return table.assign(line=table.index).reset_index(drop=True)
 
 
