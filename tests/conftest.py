@@ -16,12 +16,10 @@ settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep tests that compile in one process, where they share programs; the others spread over the processors."""
-    for item in items:
-        if item.get_closest_marker("compiles") is not None:
-            item.add_marker(pytest.mark.xdist_group("compiles"))
+    if item.get_closest_marker("compiles") is not None:
+        item.add_marker(pytest.mark.xdist_group("compiles"))
 
 
 REFERENCE = Path(__file__).parent / "reference"

@@ -188,7 +188,8 @@ def _chances(effects: Sequence[Effect], labels: Labels, *, name: str, source: st
             title=f"How probable is harm, and harm of a size that matters: {source}",
             alt=f"Strips of posterior probabilities. {numbers}.",
             caption=f"Posterior probability that the hazard ratio exceeds each value. Dotted: {CLEAR_UNDER_SCEPTICAL}, "
-            "what the sceptic must reach before this report calls a direction clear. Points far apart: the answer depends on the prior.",
+            "what the sceptic must reach before this report calls a direction clear. Points far apart: the answer "
+            "depends on the prior.",
             evidence_kind=evidence_kind,
             ledger_rows=ledger_rows,
             section="hazard-ratios",
