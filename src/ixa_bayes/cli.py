@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
 from rich.text import Text
 
 from ixa_bayes.errors import InputError
@@ -71,7 +71,9 @@ def check_study(study: StudyArgument) -> None:
     found = read_study(study)
     definition = found.definition
     literature = check_literature(found.literature_folder)
-    out.print(f"{definition.title}: {len(found.statistics)} printed statistics, no fault found.", markup=False)
+    out.print(
+        f"{definition.title}: {len(found.statistics)} printed statistics, no fault found.", markup=False, soft_wrap=True
+    )
     out.print(f"  {found.folder}", markup=False)
     kinds = found.statistics["kind"].value_counts()
     out.print(f"  {', '.join(f'{count} {kind}' for kind, count in kinds.items())}")
@@ -144,20 +146,14 @@ def reanalyse(
 
 def _print_findings(findings: "pd.DataFrame") -> None:
     counts = findings["severity"].value_counts(sort=False)
-    out.print(f"{len(findings)} findings: {', '.join(f'{count} {severity}' for severity, count in counts.items())}")
-    table = Table(show_lines=True, expand=True)
-    for title, ratio in (
-        ("Severity", 2),
-        ("Finding", 6),
-        ("Printed", 4),
-        ("Computed", 4),
-        ("What the reanalysis does", 5),
-    ):
-        table.add_column(title, ratio=ratio, overflow="fold")
-    for row in findings.itertuples():
-        cells = (row.severity, row.explanation, row.printed, row.computed, row.consequence)
-        table.add_row(*(Text(str(cell)) for cell in cells))
-    out.print(table)
+    told = ", ".join(f"{count} {str(severity).replace('_', ' ')}" for severity, count in counts.items())
+    out.print(f"{len(findings)} findings" + (f": {told}" if told else ""))
+    for row in findings.to_dict("records"):
+        out.print(f"\n[bold]{row['severity'].replace('_', ' ').capitalize()}[/] [dim]{row['check']}[/]")
+        out.print(Padding(Text(row["explanation"]), (0, 0, 0, 2), expand=False))
+        for title in ("printed", "computed", "consequence"):
+            if row[title]:
+                out.print(Padding(Text(f"{title}: {row[title]}"), (0, 0, 0, 4), expand=False))
 
 
 def main() -> None:
