@@ -55,7 +55,9 @@ class Factor(_Strict):
     """A way to split patients into subgroups.
 
     ``complete`` says that every patient has exactly one of the levels, so that the levels
-    partition the population and their counts add up to its size.
+    partition the population and their counts add up to its size. ``expected`` says how the other
+    levels were expected to do against ``reference`` before the data were seen; the priors of a
+    stated effect point that way.
     """
 
     label: Text
@@ -63,6 +65,7 @@ class Factor(_Strict):
     reference: LevelName | None = None
     complete: bool = True
     measured: Literal["baseline", "after_baseline"] = "baseline"
+    expected: Literal["worse", "better"] = "worse"
     definition: str = ""
 
     @model_validator(mode="after")
