@@ -95,6 +95,17 @@ def test_limit_of_exactly_one_has_no_finite_scepticism_limit(page: str) -> None:
     assert "has no finite scepticism limit" in text_of(page)
 
 
+def test_both_verdicts_of_credibility_are_shown_apart(hostile_results: Results) -> None:
+    """HR 2.11 (1.21 to 3.70) lies beyond its scepticism limit and would not surprise that sceptic: yes, and no."""
+    one = hostile_results.credibility.iloc[:1].assign(
+        touches_one=False, credible_by_matthews=True, p_intrinsic=0.063, intrinsically_credible=False
+    )
+    shown = text_of(render_page(replace(hostile_results, credibility=one), []))
+    verdicts = shown[shown.index("Estimate beyond that limit? (Matthews)") :]
+    assert "yes 0.063 no" in verdicts
+    assert "would surprise even that sceptic" in shown
+
+
 def test_summary_is_computed_from_the_tables(hostile_results: Results) -> None:
     findings = summary_findings(hostile_results)
     assert 3 <= len(findings) <= 5

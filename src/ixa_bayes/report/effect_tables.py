@@ -6,7 +6,15 @@ from typing import Any, Final
 import pandas as pd
 
 from ixa_bayes.report.display import Column, DisplayTable, Ledger, display_table
-from ixa_bayes.report.wording import Labels, interval_text, number_text, prior_label, probability_text, ratio_text
+from ixa_bayes.report.wording import (
+    Labels,
+    interval_text,
+    number_text,
+    p_text,
+    prior_label,
+    probability_text,
+    ratio_text,
+)
 
 _THRESHOLD_PREFIX: Final = "p_gt_"
 _FOLDED_FROM: Final = 15
@@ -105,8 +113,9 @@ def credibility_table(credibility: pd.DataFrame, labels: Labels, ledger: Ledger)
         (Column("Excludes 1?"), _excludes_one),
         (Column("Leaves unconvinced who expects 95% of HRs within (or narrower)"), scepticism_words),
         (Column("Convinces who expects 95% of HRs"), _advocacy_words),
-        (Column("p for intrinsic credibility", numeric=True), lambda row: probability_text(row["p_intrinsic"])),
-        (Column("Credible by itself?"), lambda row: "yes" if row["intrinsically_credible"] else "no"),
+        (Column("Estimate beyond that limit? (Matthews)"), lambda row: _yes_no(row["credible_by_matthews"])),
+        (Column("p for intrinsic credibility (Held)", numeric=True), lambda row: p_text(row["p_intrinsic"])),
+        (Column("Intrinsically credible? (Held)"), lambda row: _yes_no(row["intrinsically_credible"])),
     ]
     return display_table(
         credibility,
@@ -116,6 +125,10 @@ def credibility_table(credibility: pd.DataFrame, labels: Labels, ledger: Ledger)
         caption="Analysis of credibility",
         missing="The paper prints no hazard ratio with an interval, so there is nothing to judge.",
     )
+
+
+def _yes_no(answer: bool | float | None) -> str:
+    return "does not apply" if pd.isna(answer) else "yes" if answer else "no"
 
 
 def _excludes_one(row: dict[str, Any]) -> str:
