@@ -39,7 +39,8 @@ EXPECTED = [
     ("nested_groups", "note", "orr_all_abs", "9/19 = 47.4% in the rest"),
     ("limit_at_one", "note", "hr_pfs_triple_class", "between 0.995 and 1.005"),
     ("variance_inflation", "note", "hr_os_triple_class", "the variance is 5.7 times the unadjusted one"),
-    ("implied_hazard_ratios", "note", "p_os_triple_class", "at least 5.01 from p <0.0001"),
+    ("implied_hazard_ratios", "note", "p_os_triple_class", "5.01 at the edge of p <0.0001, at least 3.12 whatever"),
+    ("implied_hazard_ratios", "note", "p_pfs_triple_class", "2.66 at the edge of p <0.0001, at least 2.04 whatever"),
     ("multiplicity", "note", "hr_os_triple_class_abs", "survive Benjamini-Hochberg"),
 ]
 

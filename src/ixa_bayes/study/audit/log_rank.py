@@ -41,6 +41,8 @@ class LogRank:
     information : tuple of float
         Smallest and largest variance of the log-rank score that group sizes and events allow
         (d n1 n2 / N^2; Parmar 1998, Tierney 2007).
+    events : int
+        Most events that the ledger allows among the patients compared.
     medians : tuple of float or None
         Median times of the two groups, infinite if not reached.
     adjusted : RatioBox or None
@@ -52,6 +54,7 @@ class LogRank:
     row: Row
     z: tuple[float, float]
     information: tuple[float, float]
+    events: int
     medians: tuple[float, float] | None
     adjusted: RatioBox | None
     adjusted_row: Row | None
@@ -100,6 +103,8 @@ def check_log_rank(prints: Prints) -> Iterator[Finding]:
 
 def information(events: float, n1: float, n2: float, *, total: float) -> float:
     """Variance of the log-rank score at a hazard ratio of 1: d n1 n2 / (n1 + n2)^2 with the groups' share of events.
+
+    Far from 1 it is not the information of the estimate, which may be larger (up to d / 4) or smaller.
 
     References
     ----------
@@ -151,6 +156,7 @@ def _log_rank(prints: Prints, row: Row, comparison: Comparison) -> LogRank | str
         row,
         z=(max(z[0], 0.0), z[1]),
         information=bounds[0],
+        events=max(prints.events(comparison.population, comparison.endpoint).values),
         medians=medians,
         adjusted=adjusted,
         adjusted_row=adjusted_row,
@@ -234,7 +240,7 @@ def _against_adjusted(prints: Prints, test: LogRank) -> Iterator[Finding]:
         "note" if is_ambiguous(test.row) else "implausible",
         (test.adjusted_row["id"], *test.rows),
         printed=f"adjusted HR {test.adjusted_row['value']}; log-rank {p_words(test.row['p'])}",
-        computed=f"HR {_hazard_ratios(test)} from the p value, {apart / scale:.1f} standard errors away",
+        computed=f"HR {_hazard_ratios(test)}, {apart / scale:.1f} standard errors away by the formula",
         explanation=f"{prints.subject_words(test.row)}: the adjusted hazard ratio lies far from the unadjusted one "
         "that the "
         "p value implies; adjustment alone rarely moves a ratio so far.",
@@ -243,27 +249,52 @@ def _against_adjusted(prints: Prints, test: LogRank) -> Iterator[Finding]:
     )
 
 
+def least_log_hazard_ratio(z: float, events: int) -> float:
+    """Smallest absolute log hazard ratio that a log-rank z of at least ``z`` leaves possible.
+
+    Parameters
+    ----------
+    z : float
+        Absolute normal deviate of the test, its variance taken at a hazard ratio of 1.
+    events : int
+        Most events among the patients compared, > 0.
+
+    Returns
+    -------
+    float
+        2 asinh(z / sqrt(events)): a bound on the Cox estimate from the same patients, whatever the
+        sizes of the groups and the censoring, as long as no two events are tied.
+
+    Notes
+    -----
+    At an event with a share p0 of the patients at risk in the first group, Cox's estimate b expects
+    p1 = expit(logit p0 + b), and its score equation makes the log-rank score equal to the sum of p1 - p0 =
+    sinh(b/2) sqrt(p0 (1 - p0)) / cosh(logit(p1) / 2). As cosh >= 1, and by Cauchy-Schwarz, z is at most
+    sinh(|b|/2) sqrt(events). With two equal groups and a small z this is z / sqrt(events / 4).
+    """
+    return 2 * math.asinh(z / math.sqrt(events))
+
+
 def _hazard_ratios(test: LogRank) -> str:
-    """The hazard ratio behind the p value, with a bound where only a bound follows."""
-    sign = test.direction or 1
-    most = test.information[1]
-    at_least = math.exp(sign * test.z[0] / math.sqrt(most))
-    open_ended = test.z[1] - test.z[0] > 1 and math.isfinite(test.z[1])
-    if open_ended and test.information[0] == 0:
-        return "no bound"
-    if test.information[0] == 0 or not math.isfinite(test.z[1]):
-        return f"{'at least' if sign > 0 else 'at most'} {at_least:.2f}"
-    if open_ended:
-        return f"between 1 and {math.exp(sign * test.z[1] / math.sqrt(most)):.2f}"
-    middle = (test.z[0] + test.z[1]) / 2
-    return f"{math.exp(sign * middle / math.sqrt(most)):.2f}"
+    """The hazard ratio behind the p value, in words that say where it is a bound and where a formula."""
+    sign, p = test.direction or 1, f"from {p_words(test.row['p'])}"
+    bound = math.exp(sign * least_log_hazard_ratio(test.z[0], test.events))
+    at_least = f"{'at least' if sign > 0 else 'at most'} {bound:.2f}"
+    unbounded, wide = not math.isfinite(test.z[1]), test.z[1] - test.z[0] > 1
+    if test.information[0] == 0:
+        return f"no bound {p}" if wide and not unbounded else f"{at_least} {p}"
+    z = test.z[0] if unbounded else test.z[1] if wide else (test.z[0] + test.z[1]) / 2
+    by_formula = f"{math.exp(sign * z / math.sqrt(test.information[1])):.2f}"
+    if unbounded:
+        return f"{by_formula} at the edge of {p_words(test.row['p'])}, {at_least} whatever the groups"
+    return f"between 1 and {by_formula} {p}" if wide else f"{by_formula} {p}"
 
 
 def _beside_each_other(prints: Prints, tests: list[LogRank]) -> Finding:
     parts = []
     for test in tests:
         defined = prints.definition.factors[test.comparison.factor]
-        words = [f"{_hazard_ratios(test)} from {p_words(test.row['p'])}"]
+        words = [_hazard_ratios(test)]
         if test.medians and math.inf not in test.medians and 0 not in test.medians:
             words.append(f"{test.medians[1] / test.medians[0]:.2f} from medians")
         if test.adjusted_row:
@@ -278,9 +309,10 @@ def _beside_each_other(prints: Prints, tests: list[LogRank]) -> Finding:
         printed=f"{len(tests)} log-rank p values",
         computed="; ".join(parts),
         explanation=f"{prints.endpoint_words(first.endpoint)}, {prints.group_words(first.population)}: hazard ratios "
-        "implied "
-        "by each p value with the group sizes and events (at a hazard ratio of 1), by the ratio of medians "
-        "(exponential "
-        "times), and as adjusted.",
-        consequence="The ratios from p values are reanalysed; for unequal groups they are calibrated by simulation.",
+        "implied by each p value with the group sizes and events, by the ratio of medians (exponential times), and as "
+        "adjusted. Ratios from p values are those of the formula that holds at a hazard ratio of 1; for unequal groups "
+        "with a large effect it is too high or too low. Only where they say at least or at most are they bounds, on "
+        "the ratio that Cox's model gives for times without ties.",
+        consequence="Where the sizes of both groups and the direction are known, the ratio is reanalysed, by the "
+        "formula and calibrated by simulation; elsewhere it is not.",
     )
