@@ -115,6 +115,39 @@ def test_summary_is_computed_from_the_tables(hostile_results: Results) -> None:
     assert summary_findings(replace(hostile_results, hazard_ratios=moved))[0].headline != findings[0].headline
 
 
+def with_log_rank(results: Results) -> Results:
+    """The same study with a log-rank p value of the same comparison, printed as an inequality."""
+    adjusted = results.hazard_ratios
+    unadjusted = adjusted[adjusted["prior"].ne("flat")].assign(
+        source="log_rank_calibrated", printed="log-rank p <0.0001", driven_by_prior=True, hr_bound=1.3, p_gt_1=0.999
+    )
+    return replace(results, hazard_ratios=pd.concat([adjusted, unadjusted], ignore_index=True))
+
+
+def test_summary_names_the_unadjusted_evidence_beside_the_adjusted(hostile_results: Results) -> None:
+    largest, directions = summary_findings(with_log_rank(hostile_results))[:2]
+    assert largest.headline.startswith("The largest adjusted effect")
+    assert "(log-rank p <0.0001) gives the sceptic a hazard ratio of at least 1.30, above 1 with" in largest.text
+    assert directions.headline.startswith("0 of 1 adjusted and 1 of 1 unadjusted effects keep a clear direction")
+    assert "Adjusted: none." in directions.text
+    assert "1 is a bound only" in directions.text
+    alone = summary_findings(hostile_results)[:2]
+    assert "Unadjusted" not in alone[0].text + alone[1].text
+    assert "bound" not in alone[1].text
+
+
+def test_ambiguous_print_is_named_in_summary_and_table(hostile_results: Results) -> None:
+    assert "ambiguous print: see" not in text_of(render_page(hostile_results, []))
+    statistics = hostile_results.study.statistics.copy()
+    statistics.loc["hr_rfs", "reading"] = "ambiguous"
+    ambiguous = replace(hostile_results, study=replace(hostile_results.study, statistics=statistics))
+    assert "Counted, but ambiguous in print: Relapse-free survival" in summary_findings(ambiguous)[1].text
+    page = render_page(ambiguous, [])
+    heading = page[page.index('id="table-hazard-ratios"') :]
+    assert "ambiguous print: see" in heading[: heading.index("</tr>", heading.index("<tbody"))]
+    assert "p = 0.05 (ambiguous)" in text_of(page)
+
+
 def test_summary_counts_contradictions_of_the_audit(hostile_results: Results) -> None:
     row = dict.fromkeys(hostile_results.audit.columns, "x") | {"severity": "contradiction", "ledger_rows": "orr_yes"}
     audit = pd.DataFrame([row, row], columns=hostile_results.audit.columns)

@@ -111,11 +111,24 @@ class Ledger:
             str(row): LedgerLink(str(row), position, str(location))
             for position, (row, location) in enumerate(statistics["location"].items(), start=1)
         }
+        marked = statistics[statistics["reading"].eq("ambiguous")]
+        self._ambiguous = dict(zip(marked.index.astype(str), marked["factor"].astype(str), strict=True))
 
     def links(self, ids: object) -> tuple[LedgerLink, ...]:
         """Links to the rows named in a ``ledger_rows`` cell; unknown names are left out."""
         names = str(ids).split(";") if isinstance(ids, str) else []
         return tuple(self._links[name] for name in dict.fromkeys(names) if name in self._links)
+
+    def ambiguous(self, ids: object, *, factor: str) -> tuple[LedgerLink, ...]:
+        """Links to those rows of a ``ledger_rows`` cell whose print allows more than one reading.
+
+        Parameters
+        ----------
+        ids : object
+        factor : str
+            Only rows on this factor count; empty for rows on everybody, such as the number of events.
+        """
+        return tuple(link for link in self.links(ids) if self._ambiguous.get(link.row) == factor)
 
     def prose(self, text: str) -> Markup:
         """Text for the page, escaped, with a link in place of each ledger row that it names.

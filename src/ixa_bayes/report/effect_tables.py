@@ -89,9 +89,17 @@ def hazard_ratio_table(hazard_ratios: pd.DataFrame, labels: Labels, ledger: Ledg
         anchor="table-hazard-ratios",
         caption="Hazard ratios under every prior",
         missing="The paper prints no hazard ratio from which a standard error follows.",
-        group=lambda row: f"{effect_title(row, labels)} – printed: {row['printed']}",
+        group=lambda row: (
+            f"{effect_title(row, labels)} – printed: {row['printed']}{ambiguity_words(row, ledger, before=' – ')}"
+        ),
         folded=len(hazard_ratios) > _FOLDED_FROM,
     )
+
+
+def ambiguity_words(row: dict[str, Any], ledger: Ledger, *, before: str) -> str:
+    """A warning where the print of a comparison allows more than one reading, naming its rows; else empty."""
+    rows = [link.row for link in ledger.ambiguous(row["ledger_rows"], factor=row["factor"])]
+    return f"{before}ambiguous print: see {', '.join(rows)}" if rows else ""
 
 
 def _median_cell(row: dict[str, Any]) -> str:
@@ -216,7 +224,7 @@ def calibration_table(calibration: pd.DataFrame, labels: Labels, ledger: Ledger)
     columns = [
         (Column("Effect"), lambda row: effect_short(row, labels)),
         (Column("Patients", numeric=True), lambda row: f"{row['n_level']:.0f} and {row['n_comparator']:.0f}"),
-        (Column("Events", numeric=True), lambda row: f"{row['n_events']:.0f}"),
+        (Column("Events", numeric=True), lambda row: _events_cell(row, ledger)),
         (Column("Follow-up in the simulation"), lambda row: str(row["censoring"]).replace("_", " ")),
         (Column("HR by formula", numeric=True), lambda row: ratio_text(row["formula_hr"])),
         (Column("HR calibrated", numeric=True), lambda row: ratio_text(row["calibrated_hr"])),
@@ -232,6 +240,12 @@ def calibration_table(calibration: pd.DataFrame, labels: Labels, ledger: Ledger)
         missing="No hazard ratio was read from a log-rank p value.",
         folded=True,
     )
+
+
+def _events_cell(row: dict[str, Any], ledger: Ledger) -> str:
+    """The number of events that is used, and where the print allows another."""
+    rows = [link.row for link in ledger.ambiguous(row["ledger_rows"], factor="")]
+    return f"{row['n_events']:.0f}" + (f" (ambiguous print: {', '.join(rows)})" if rows else "")
 
 
 def prior_table(hazard_ratios: pd.DataFrame, ledger: Ledger) -> DisplayTable:

@@ -78,7 +78,7 @@ def comparisons(study: Study, labels: Labels, ledger: Ledger) -> DisplayTable:
             (
                 labels.comparison(first["factor"], first["level"], first["comparator"]),
                 labels.where(first["population"]) or "all patients",
-                _joined_prints(same),
+                _joined_prints(same) + (" (ambiguous)" if any(row["reading"] for row in same) else ""),
                 first["adjustment"] or "test",
                 CLAIM_WORDS.get(first["claim"], first["claim"]) or "–",
             ),

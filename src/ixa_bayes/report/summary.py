@@ -22,6 +22,8 @@ from ixa_bayes.report.wording import (
 )
 
 WEAK: Final = "neutral_weak"
+ADJUSTED: Final = "multivariable"
+MOST_NAMED: Final = 6
 CLEAR_UNDER_WEAK: Final = 0.975
 CLEAR_UNDER_SCEPTICAL: Final = 0.95
 """A direction is clear if it holds under both priors; one rule for every effect, whatever its result."""
@@ -80,19 +82,37 @@ def _largest_effect(results: Results, labels: Labels, ledger: Ledger) -> Iterato
     informed = records_of(same[~same["prior"].eq(FLAT)])
     if not sceptic or not informed:
         return
+    unadjusted = _unadjusted(table, largest) if largest["source"] == ADJUSTED else []
     lowest = min(informed, key=lambda row: row["hr_median"])
     highest = max(informed, key=lambda row: row["hr_median"])
+    kind = "adjusted" if largest["source"] == ADJUSTED else "unadjusted"
     yield SummaryFinding(
-        headline=f"The largest effect shrinks from {ratio_text(largest['hr_median'])} to "
+        headline=f"The largest {kind} effect shrinks from {ratio_text(largest['hr_median'])} to "
         f"{ratio_text(sceptic[0]['hr_median'])} for a sceptic",
         text=f"{effect_short(largest, labels)}: the paper prints {largest['printed']}. Combined with a sceptical prior "
         f"the hazard ratio is {hr_interval(sceptic[0])}, and the probability that it is above 1 is "
         f"{probability_text(sceptic[0]['p_gt_1'])}. Over all priors its median runs from "
         f"{ratio_text(lowest['hr_median'])} ({prior_label(lowest['prior'])}) to {ratio_text(highest['hr_median'])} "
-        f"({prior_label(highest['prior'])}): the size depends on what was believed before.",
+        f"({prior_label(highest['prior'])}): the size depends on what was believed before."
+        f"{''.join(_unadjusted_words(row) for row in unadjusted)}",
         target="hazard-ratios",
-        links=ledger.links(largest["ledger_rows"]),
+        links=ledger.links_of([largest, *unadjusted]),
         evidence=evidence_words(flat),
+    )
+
+
+def _unadjusted(table: pd.DataFrame, adjusted: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the log-rank test of the same comparison tells the sceptic, calibrated by simulation."""
+    same = table["prior"].eq(SCEPTICAL) & table["source"].eq("log_rank_calibrated")
+    for key in ("endpoint", "population", "factor", "level", "comparator"):
+        same &= table[key].eq(adjusted[key])
+    return records_of(table[same])
+
+
+def _unadjusted_words(row: dict[str, Any]) -> str:
+    return (
+        f" Unadjusted for other factors, the same comparison ({row['printed']}) gives the sceptic a hazard ratio of "
+        f"{hr_interval(row)}, above 1 with probability {probability_text(row['p_gt_1'])}."
     )
 
 
@@ -110,18 +130,42 @@ def _directions(results: Results, labels: Labels, ledger: Ledger) -> Iterator[Su
         return
     rows = records_of(sceptical)
     kept = [row for row in rows if _is_clear(row, _same_effect(table, row))]
-    named = "; ".join(f"{effect_short(row, labels)}: HR {hr_interval(row)}" for row in kept[:4])
-    more = f"; and {len(kept) - 4} more" if len(kept) > 4 else ""
+    counts, named = [], []
+    for kind, words in (("adjusted", "Adjusted"), ("unadjusted", "Unadjusted")):
+        if of_kind := [row for row in rows if _kind(row) == kind]:
+            clear = [row for row in kept if _kind(row) == kind]
+            counts.append(f"{len(clear)} of {len(of_kind)} {kind}")
+            named.append(f"{words}: {_names(clear, labels)}.")
     yield SummaryFinding(
-        headline=f"{len(kept)} of {count_text(len(rows), 'hazard ratio')} "
-        f"{'keeps' if len(kept) == 1 else 'keep'} a clear direction for a sceptic",
+        headline=f"{' and '.join(counts)} {'effect keeps' if len(rows) == 1 else 'effects keep'} a clear direction "
+        "for a sceptic",
         text=f"Clear means a probability on one side of 1 of at least {probability_text(CLEAR_UNDER_WEAK)} under a "
-        f"weak prior and {probability_text(CLEAR_UNDER_SCEPTICAL)} under the sceptical one. "
-        + (f"These are, for the sceptic: {named}{more}." if kept else "None does."),
+        f"weak prior and {probability_text(CLEAR_UNDER_SCEPTICAL)} under the sceptical one. HR for the sceptic. "
+        f"{' '.join(named)}{_reservations(rows, kept, labels, ledger)}",
         target="hazard-ratios",
         links=ledger.links_of(kept),
         evidence=evidence_words(sceptical),
     )
+
+
+def _kind(row: dict[str, Any]) -> str:
+    return "adjusted" if row["source"] == ADJUSTED else "unadjusted"
+
+
+def _names(rows: list[dict[str, Any]], labels: Labels) -> str:
+    named = "; ".join(f"{effect_short(row, labels)}: {hr_interval(row)}" for row in rows[:MOST_NAMED])
+    more = f"; and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
+    return f"{named}{more}" if rows else "none"
+
+
+def _reservations(rows: list[dict[str, Any]], kept: list[dict[str, Any]], labels: Labels, ledger: Ledger) -> str:
+    """What a reader must know of the counted effects: which are bounds only, and which rest on an ambiguous print."""
+    bounds = sum(bool(row["driven_by_prior"]) for row in kept)
+    are = "is a bound" if bounds == 1 else "are bounds"
+    only = f" Of the clear ones, {bounds} {are} only, since p is printed as an inequality."
+    doubtful = [effect_short(row, labels) for row in rows if ledger.ambiguous(row["ledger_rows"], factor=row["factor"])]
+    said = f" Counted, but ambiguous in print: {'; '.join(doubtful)}."
+    return (only if bounds else "") + (said if doubtful else "")
 
 
 def _is_clear(sceptical: dict[str, Any], same: pd.DataFrame) -> bool:
