@@ -283,6 +283,18 @@ def test_interval_narrower_than_the_events_allow(make: Make) -> None:
         assert len(_of(audit(study), "interval_narrower_than_events_allow")) == found
 
 
+def test_share_of_information_is_a_bound_where_the_sizes_are_unknown(make: Make) -> None:
+    # SE = ln(27.20 / 1.94) / 3.92 = 0.6735: 1 / SE^2 = 2.2046 of at most 42 / 4 = 10.5 is at least 21%;
+    # of 42 * 21 * 105 / 126^2 = 5.833 it is 38% by the formula, which can be off in either direction.
+    ratio = HR | {"value": "7.27", "lower": "1.94", "upper": "27.20"}
+    unknown = _of(audit(make(SIZE, EVENTS, ratio)), "variance_inflation").iloc[0]
+    assert "carries at least 21% of the information" in unknown["explanation"]
+    assert "unadjusted, the printed events give at most 42.0, so the variance is up to 4.8" in unknown["computed"]
+    known = _of(audit(make(SIZE, EVENTS, _n("eczema", "yes", 21), ratio)), "variance_inflation").iloc[0]
+    assert "carries 38% of the information" in known["explanation"]
+    assert "larger or smaller, and this share with it too high or too low" in known["explanation"]
+
+
 def test_direction_of_ratios_and_of_rates(make: Make) -> None:
     ratio = HR | {"value": "2.00", "lower": "1.20", "upper": "3.33"}
     assert _of(audit(make(SIZE, ratio | {"claim": "worse"})), "stated_direction").empty

@@ -84,25 +84,29 @@ def _inflation(
     events = max(prints.events(comparison.population, comparison.endpoint).values)
     split = f" or {events / inflation:.1f} of groups of these sizes" if known else ""
     computed = (
-        f"SE {se:.3f}: worth {4 / se**2:.1f} events of an even comparison{split}; the printed events give "
-        f"{'' if known else 'at most '}{4 * bounds[1]:.1f} unadjusted, so the variance is "
+        f"SE {se:.3f}: worth {4 / se**2:.1f} events of an even comparison{split}; unadjusted, the printed events give "
+        f"{'by the formula ' if known else 'at most '}{4 * bounds[1]:.1f}, so the variance is "
         f"{'' if known else 'up to '}{inflation:.1f} times the unadjusted one; {nested_words}"
     )
-    reason = (
-        "more than nesting explains: few complete cases, strongly related covariates, or another interval than stated"
-        if alarm
-        else "the price of adjustment, of incomplete cases and, for unequal groups with a large effect, of the formula"
-    )
+    if alarm:
+        reason = "more than nesting explains: few complete cases, related covariates, or another interval than stated"
+    else:
+        reason = "the price of adjustment and of incomplete cases"
+    if known:
+        reason += (
+            ". The unadjusted information is that of a hazard ratio of 1; with unequal groups and a large effect the "
+            "true one is larger or smaller, and this share with it too high or too low"
+        )
     return Finding(
         INFLATION,
         "implausible" if alarm else "note",
         (row["id"], *size_rows),
         printed=row_words(row),
         computed=computed,
-        explanation=f"{prints.subject_words(row)}: the adjusted ratio carries {100 / inflation:.0f}% of the "
-        "information of "
-        f"the unadjusted comparison; {reason}.",
-        consequence="The reanalysis uses the printed interval; the effective number of events stands beside the ratio.",
+        explanation=f"{prints.subject_words(row)}: the adjusted ratio carries {'' if known else 'at least '}"
+        f"{100 / inflation:.0f}% of the information of the unadjusted comparison; {reason}.",
+        consequence="The reanalysis uses the printed interval; the effective number of events stands in this finding "
+        "alone.",
     )
 
 
