@@ -9,7 +9,7 @@ from ixa_bayes.models.effects import EffectAnalysis
 from ixa_bayes.study.effects import printed_ratios
 from ixa_bayes.study.ledger import Study, read_study
 
-from .conftest import StudyMaker
+from .conftest import DEFINITION, StudyMaker
 
 HR = {
     "endpoint": "rfs",
@@ -180,10 +180,48 @@ def test_the_other_direction_mirrors(make_study: StudyMaker, analysis: EffectAna
 def test_not_significant_bounds_both_sides(make_study: StudyMaker, analysis: EffectAnalysis) -> None:
     study = make_study(*SIZES, LOG_RANK | {"p": "NS"})
     table = reanalyse_hazard_ratios(study, analysis, seed=1).hazard_ratios
-    row = table.set_index("prior").loc["neutral_weak"]
-    assert row["hr_median"] == pytest.approx(1, rel=1e-6)
-    assert row["hr_q025"] == pytest.approx(1 / row["hr_q975"], rel=1e-6)
-    assert math.isnan(row["hr_bound"])
+    rows = table.set_index(["source", "prior"])
+    formula, simulated = (
+        rows.loc[(source, "neutral_moderate")] for source in ("log_rank_formula", "log_rank_calibrated")
+    )
+    assert formula["hr_median"] == pytest.approx(1, rel=1e-6)
+    assert formula["hr_q025"] == pytest.approx(1 / formula["hr_q975"], rel=1e-6)
+    assert math.isnan(formula["hr_bound"])
+    assert simulated["hr_median"] == pytest.approx(1, rel=0.05)
+    assert simulated["hr_q975"] == pytest.approx(formula["hr_q975"], rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("expected", "level", "comparator", "sign"),
+    [("worse", "yes", "no", 1), ("worse", "no", "yes", -1), ("better", "yes", "no", -1), ("better", "no", "yes", 1)],
+)
+def test_the_stated_effect_points_where_it_was_expected(
+    make_study: StudyMaker, analysis: EffectAnalysis, expected: str, level: str, comparator: str, sign: int
+) -> None:
+    labels = 'levels = { yes = "present", no = "absent" }\n'
+    definition = DEFINITION.replace(labels, f'{labels}reference = "no"\nexpected = "{expected}"\n')
+    study = make_study(WITH_CI | {"level": level, "comparator": comparator}, definition=definition)
+    table = reanalyse_hazard_ratios(study, analysis, seed=1).hazard_ratios.set_index("prior")
+    assert table.loc["optimistic_moderate", "prior_mean"] == pytest.approx(sign * math.log(2))
+    assert table.loc["pessimistic_moderate", "prior_mean"] == pytest.approx(-sign * math.log(2))
+
+
+def test_prior_data_conflict_is_the_prior_predictive_p(zhou: HazardRatioReanalysis) -> None:
+    row = zhou.hazard_ratios.query(
+        "endpoint == 'os' and factor == 'triple_class_refractory' and source == 'multivariable'"
+    ).set_index("prior")
+    distance = math.log(20.46) / math.hypot(row.loc["neutral_moderate", "log_hr_se"], 0.355)
+    assert row.loc["neutral_moderate", "prior_conflict_p"] == pytest.approx(math.erfc(distance / math.sqrt(2)))
+    assert math.isnan(row.loc["flat", "prior_conflict_p"])
+
+
+def test_simulated_numbers_carry_their_error_and_exact_ones_none(zhou: HazardRatioReanalysis) -> None:
+    table = zhou.hazard_ratios
+    simulated = table["source"].str.startswith("log_rank_calibrated")
+    errors = ["mcse_hr_median", "mcse_hr_q025", "mcse_hr_q975", "mcse_p"]
+    assert (table.loc[~simulated, errors] == 0).all().all()
+    assert (table.loc[simulated & table["prior"].eq("neutral_moderate"), errors] > 0).all().all()
+    assert (table.loc[simulated & table["prior"].eq("neutral_moderate"), "mcse_hr_median"] < 0.05).all()
 
 
 def test_the_same_seed_gives_the_same_numbers(make_study: StudyMaker, analysis: EffectAnalysis) -> None:

@@ -153,7 +153,7 @@ def calibrate_log_rank(
         If an input is none of these, or no hazard ratio up to exp(8) makes so large a z likely.
     """
     _check_design(n_1, n_2, events=events, z=z, replicates=replicates)
-    cohorts = _Cohorts(n_1, n_2, events=events, censoring=censoring, replicates=replicates, seed=seed)
+    cohorts = LogRankCohorts(n_1, n_2, events=events, censoring=censoring, replicates=replicates, seed=seed)
     formula_information = events * n_1 * n_2 / (n_1 + n_2) ** 2
     log_hr = _solve(cohorts, z)
     here = cohorts.scores(log_hr)
@@ -175,7 +175,7 @@ def calibrate_log_rank(
     )
 
 
-class _Cohorts:
+class LogRankCohorts:
     """The same random numbers for every hazard ratio, so that mean z is a smooth function of it."""
 
     def __init__(self, n_1: int, n_2: int, *, events: int, censoring: Censoring, replicates: int, seed: int) -> None:
@@ -186,6 +186,7 @@ class _Cohorts:
         self.loss = loss.exponential(size=(replicates, n_1 + n_2))
 
     def scores(self, log_hr: float) -> LogRankScores:
+        """Log-rank of every cohort at one log hazard ratio."""
         hazard = np.where(self.in_group_1, math.exp(log_hr), 1.0)
         time = self.failure / hazard
         if self.events == time.shape[1]:
@@ -201,7 +202,7 @@ class _Cohorts:
         return math.exp(float(log_rate))
 
 
-def _solve(cohorts: _Cohorts, z: float) -> float:
+def _solve(cohorts: LogRankCohorts, z: float) -> float:
     def excess(log_hr: float) -> float:
         return float(cohorts.scores(log_hr).z.mean()) - z
 

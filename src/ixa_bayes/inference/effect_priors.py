@@ -8,6 +8,7 @@ import pandas as pd
 from ixa_bayes.formulas.normal import NormalPrior
 from ixa_bayes.formulas.random_effects import predict_next_study
 from ixa_bayes.models.effects import LITERATURE, EffectAnalysis
+from ixa_bayes.study.definition import StudyDefinition
 from ixa_bayes.study.effects import Comparison
 from ixa_bayes.study.ledger import Study
 from ixa_bayes.study.literature import hazard_ratio_rows, literature_factor, read_prognostic_hr
@@ -30,6 +31,19 @@ LITERATURE_COLUMNS: Final = (
 )
 
 
+def expected_worse(definition: StudyDefinition, comparison: Comparison) -> bool:
+    """Whether the level of a comparison was expected to do worse, before the data were seen.
+
+    The definition states it for the other levels of a factor against its reference; a comparison
+    printed the other way round turns it.
+    """
+    factor = definition.factors.get(comparison.factor)
+    if factor is None:
+        return True
+    turned = factor.reference is not None and comparison.level == factor.reference
+    return (factor.expected == "worse") != turned
+
+
 class LiteraturePriors:
     """The priors of each comparison, with one from other studies only where enough of them exist.
 
@@ -42,13 +56,15 @@ class LiteraturePriors:
     """
 
     def __init__(self, study: Study, analysis: EffectAnalysis) -> None:
+        self._definition = study.definition
         self._folder = study.literature_folder
         self._analysis = analysis
         self._known: dict[tuple[str, str], pd.DataFrame] = {}
 
     def priors(self, comparison: Comparison) -> list[NormalPrior]:
         """The priors of the analysis, then the literature's or the stand-in for it."""
-        return [*self._analysis.fixed_priors(), self._from_literature(comparison)]
+        worse = expected_worse(self._definition, comparison)
+        return [*self._analysis.fixed_priors(expected_worse=worse), self._from_literature(comparison)]
 
     def _from_literature(self, comparison: Comparison) -> NormalPrior:
         settings, rows = self._analysis.literature, self._rows(comparison.factor, comparison.endpoint)

@@ -4,6 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from scipy.special import ndtr
+
+from ixa_bayes.formulas.log_rank_likelihood import GridPosterior
 from ixa_bayes.formulas.normal import IntervalPosterior, NormalPosterior, NormalPrior, summarise_hazard_ratio
 from ixa_bayes.models.effects import EffectAnalysis
 from ixa_bayes.study.effects import Comparison
@@ -13,6 +16,17 @@ FLAT: Final = "flat"
 BOUND_PROBABILITY: Final = 0.975
 
 Row = dict[str, object]
+
+EXACT: Final[Row] = {
+    "driven_by_prior": False,
+    "hr_bound": math.nan,
+    "prior_conflict_p": math.nan,
+    "mcse_hr_median": 0.0,
+    "mcse_hr_q025": 0.0,
+    "mcse_hr_q975": 0.0,
+    "mcse_p": 0.0,
+}
+"""Cells of a number that no simulation has touched."""
 
 
 def hazard_ratio_columns(analysis: EffectAnalysis) -> list[str]:
@@ -28,10 +42,15 @@ def hazard_ratio_columns(analysis: EffectAnalysis) -> list[str]:
         "hr_median",
         "hr_q025",
         "hr_q975",
-        *(_threshold_column(threshold) for threshold in analysis.thresholds),
+        *(threshold_column(threshold) for threshold in analysis.thresholds),
         "p_practically_equal",
         "driven_by_prior",
         "hr_bound",
+        "prior_conflict_p",
+        "mcse_hr_median",
+        "mcse_hr_q025",
+        "mcse_hr_q975",
+        "mcse_p",
         "prior_mean",
         "prior_sd",
         "prior_source",
@@ -72,16 +91,14 @@ def prior_cells(prior: NormalPrior | None) -> Row:
 
 
 def normal_cells(posterior: NormalPosterior, analysis: EffectAnalysis) -> Row:
-    """Summary of a normal posterior."""
+    """Summary of a normal posterior; exact."""
     summary = summarise_hazard_ratio(posterior, thresholds=analysis.thresholds, rope=analysis.equivalence)
-    return {
+    return EXACT | {
         "hr_median": float(summary.median),
         "hr_q025": float(summary.lower),
         "hr_q975": float(summary.upper),
         "p_practically_equal": float(summary.p_rope),
-        "driven_by_prior": False,
-        "hr_bound": math.nan,
-        **{_threshold_column(threshold): float(p) for threshold, p in summary.p_above.items()},
+        **{threshold_column(threshold): float(p) for threshold, p in summary.p_above.items()},
     }
 
 
@@ -90,18 +107,29 @@ def interval_cells(posterior: IntervalPosterior, analysis: EffectAnalysis) -> Ro
 
     P(HR > c) and the bound nearest to 1 speak of the data; median and far limit are the prior's.
     """
-    low, high = analysis.equivalence
     one_sided = math.isinf(posterior.z_low) != math.isinf(posterior.z_high)
+    bound = posterior.bound_nearest_null(BOUND_PROBABILITY) if one_sided else math.nan
+    return EXACT | posterior_cells(posterior, analysis) | {"driven_by_prior": True, "hr_bound": bound}
+
+
+def posterior_cells(posterior: IntervalPosterior | GridPosterior, analysis: EffectAnalysis) -> dict[str, float]:
+    """Median, interval and probabilities of a posterior that is known by its quantiles."""
+    low, high = analysis.equivalence
     return {
         "hr_median": posterior.quantile(0.5),
         "hr_q025": posterior.quantile(0.025),
         "hr_q975": posterior.quantile(0.975),
         "p_practically_equal": posterior.p_above(low) - posterior.p_above(high),
-        "driven_by_prior": True,
-        "hr_bound": posterior.bound_nearest_null(BOUND_PROBABILITY) if one_sided else math.nan,
-        **{_threshold_column(threshold): posterior.p_above(threshold) for threshold in analysis.thresholds},
+        **{threshold_column(threshold): posterior.p_above(threshold) for threshold in analysis.thresholds},
     }
 
 
-def _threshold_column(threshold: float) -> str:
+def conflict_cells(log_hazard_ratio: float, standard_error: float, prior: NormalPrior) -> Row:
+    """Prior-data conflict: two-sided prior predictive p of the estimate (Box 1980, JRSS A 143:383)."""
+    distance = abs(log_hazard_ratio - prior.mean) / math.hypot(standard_error, prior.sd)
+    return {"prior_conflict_p": float(2 * ndtr(-distance))}
+
+
+def threshold_column(threshold: float) -> str:
+    """Column of P(HR > c)."""
     return f"p_gt_{threshold:g}".replace(".", "_")

@@ -15,12 +15,13 @@ from ixa_bayes.inference.effect_rows import (
     EVIDENCE_KIND,
     Row,
     about,
+    conflict_cells,
     estimate_cells,
     hazard_ratio_columns,
     normal_cells,
     prior_cells,
 )
-from ixa_bayes.inference.log_rank_effects import calibration_table, calibrations, log_rank_rows
+from ixa_bayes.inference.log_rank_effects import calibration_table, log_rank_rows, simulate
 from ixa_bayes.models.effects import EffectAnalysis
 from ixa_bayes.study.effects import NotExtractable, PrintedRatio, printed_ratios
 from ixa_bayes.study.ledger import Study
@@ -90,20 +91,20 @@ def reanalyse_hazard_ratios(study: Study, analysis: EffectAnalysis, *, seed: int
     """
     ratios, without_error = printed_ratios(study)
     prints, without_effect = log_rank_prints(study)
-    calibrated = calibrations(prints, analysis, seed=seed)
+    simulated = simulate(prints, analysis, seed=seed)
     literature = LiteraturePriors(study, analysis)
     rows = [
         row
         for ratio in ratios
         for row in _rows_of_ratio(ratio, priors=literature.priors(ratio.comparison), analysis=analysis)
     ]
-    for item, designs in zip(prints, calibrated, strict=True):
-        rows += log_rank_rows(item, designs, priors=literature.priors(item.comparison), analysis=analysis)
+    for item, found in zip(prints, simulated, strict=True):
+        rows += log_rank_rows(item, found, priors=literature.priors(item.comparison), analysis=analysis)
     comparisons = [*(ratio.comparison for ratio in ratios), *(item.comparison for item in prints)]
     return HazardRatioReanalysis(
         hazard_ratios=pd.DataFrame(rows, columns=hazard_ratio_columns(analysis)),
         credibility=_credibility_table(ratios),
-        calibration=calibration_table(prints, calibrated),
+        calibration=calibration_table(prints, simulated),
         literature=literature.table(comparisons),
         not_extractable=_not_extractable_table([*without_error, *without_effect]),
     )
@@ -115,7 +116,8 @@ def _rows_of_ratio(ratio: PrintedRatio, *, priors: Sequence[NormalPrior], analys
     yield shared | prior_cells(None) | normal_cells(flat, analysis)
     for prior in priors:
         posterior = update_normal(ratio.log_hazard_ratio, ratio.standard_error, prior=prior)
-        yield shared | prior_cells(prior) | normal_cells(posterior, analysis)
+        conflict = conflict_cells(ratio.log_hazard_ratio, ratio.standard_error, prior)
+        yield shared | prior_cells(prior) | normal_cells(posterior, analysis) | conflict
 
 
 def _about_ratio(ratio: PrintedRatio) -> Row:

@@ -9,16 +9,19 @@ import numpy as np
 import pandas as pd
 
 from ixa_bayes.formulas.log_rank import CalibratedLogRank, Censoring, calibrate_log_rank
+from ixa_bayes.formulas.log_rank_likelihood import LogRankCurve, simulate_curve
 from ixa_bayes.formulas.normal import IntervalPosterior, NormalPosterior, NormalPrior, update_normal, z_from_p
 from ixa_bayes.inference.effect_rows import (
     EVIDENCE_KIND,
     Row,
     about,
+    conflict_cells,
     estimate_cells,
     interval_cells,
     normal_cells,
     prior_cells,
 )
+from ixa_bayes.inference.log_rank_curves import curve_interval_cells, curve_point_cells
 from ixa_bayes.models.effects import EffectAnalysis
 from ixa_bayes.study.log_rank import LogRankPrint
 
@@ -27,126 +30,110 @@ CALIBRATED: Final = "log_rank_calibrated"
 EDGE: Final = "_edge"
 
 
-@dataclass(frozen=True)
-class Reading:
-    """One reading of a log-rank z: what log hazard ratio it stands for, and how sharply.
+@dataclass(frozen=True, eq=False)
+class Simulated:
+    """What was simulated for one comparison.
 
     Attributes
     ----------
-    source : str
-        ``log_rank_formula`` or ``log_rank_calibrated``.
-    log_hazard_ratio : float
-        At the printed p, or at the edge of a printed inequality.
-    information : float
-        Inverse variance of the log hazard ratio there.
+    calibrated : dict of censoring design to CalibratedLogRank
+        Empty where p is printed as ``>`` a bound: it names no hazard ratio to calibrate at.
+    curve : LogRankCurve
+        Under the first censoring design of the analysis.
     """
 
-    source: str
-    log_hazard_ratio: float
-    information: float
-
-    @property
-    def standard_error(self) -> float:
-        """Of the log hazard ratio."""
-        return 1 / math.sqrt(self.information)
+    calibrated: dict[Censoring, CalibratedLogRank]
+    curve: LogRankCurve
 
 
-def calibrations(
-    prints: Sequence[LogRankPrint], analysis: EffectAnalysis, *, seed: int
-) -> list[dict[Censoring, CalibratedLogRank]]:
-    """Calibrate each comparison under each censoring design of the analysis.
+def simulate(prints: Sequence[LogRankPrint], analysis: EffectAnalysis, *, seed: int) -> list[Simulated]:
+    """Simulate log-rank z for every comparison, under each censoring design of the analysis.
 
     Parameters
     ----------
     prints : sequence of LogRankPrint
     analysis : EffectAnalysis
     seed : int
-        Each comparison has its own stream, so that leaving one out does not change the others.
-
-    Returns
-    -------
-    list of dict of censoring design to CalibratedLogRank
-        Empty where p is printed as ``>`` a bound: it names no hazard ratio to calibrate at.
+        Each comparison has its own stream, so that leaving out a later one does not change it.
     """
-    children = np.random.SeedSequence(seed).spawn(len(prints))
-    found = []
-    for item, child in zip(prints, children, strict=True):
-        z = item.direction * z_from_p(item.p.number.value) if item.p.operator in ("=", "<", "<=") else 0.0
-        found.append(
-            {
-                design: calibrate_log_rank(
-                    item.n_level,
-                    item.n_comparator,
-                    events=item.n_events,
-                    z=z,
-                    censoring=design,
-                    replicates=analysis.calibration.replicates,
-                    seed=int(child.generate_state(1)[0]),
-                )
-                for design in analysis.calibration.censoring
-            }
-            if z
-            else {}
+    seeds = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(seed).spawn(len(prints))]
+    return [_simulate_one(item, analysis, seed=own) for item, own in zip(prints, seeds, strict=True)]
+
+
+def _simulate_one(item: LogRankPrint, analysis: EffectAnalysis, *, seed: int) -> Simulated:
+    replicates, designs = analysis.calibration.replicates, analysis.calibration.censoring
+    calibrated = {
+        design: calibrate_log_rank(
+            item.n_level,
+            item.n_comparator,
+            events=item.n_events,
+            z=_signed_z(item),
+            censoring=design,
+            replicates=replicates,
+            seed=seed,
         )
-    return found
+        for design in (designs if item.p.operator in ("=", "<", "<=") else ())
+    }
+    curve = simulate_curve(
+        item.n_level, item.n_comparator, events=item.n_events, censoring=designs[0], replicates=replicates, seed=seed
+    )
+    return Simulated(calibrated, curve)
 
 
 def log_rank_rows(
-    item: LogRankPrint,
-    calibrated: dict[Censoring, CalibratedLogRank],
-    *,
-    priors: Sequence[NormalPrior],
-    analysis: EffectAnalysis,
+    item: LogRankPrint, simulated: Simulated, *, priors: Sequence[NormalPrior], analysis: EffectAnalysis
 ) -> Iterator[Row]:
-    """Rows of one comparison under every reading and prior."""
-    for reading in _readings(item, calibrated, analysis):
-        if item.p.operator == "=":
-            yield from _exact_rows(item, reading, priors=priors, analysis=analysis, source=reading.source)
-        else:
-            yield from _inequality_rows(item, reading, priors=priors, analysis=analysis)
-            if item.p.operator in ("<", "<="):
-                yield from _exact_rows(item, reading, priors=priors, analysis=analysis, source=reading.source + EDGE)
+    """Rows of one comparison under every reading and prior: by the formula, then by simulation."""
+    yield from _formula_rows(item, priors=priors, analysis=analysis)
+    estimates = {
+        design: estimate_cells(found.log_hr, found.standard_error) for design, found in simulated.calibrated.items()
+    }
+    estimate = estimates.get(analysis.calibration.censoring[0], estimate_cells(math.nan, math.nan))
+    z = _signed_z(item)
+    if item.p.operator != "=":
+        low, high = _z_interval(item)
+        cells = curve_interval_cells(simulated.curve, low, high, priors=priors, analysis=analysis)
+        for prior, numbers in zip(priors, cells, strict=True):
+            shared = _shared(item, CALIBRATED) | estimate_cells(math.nan, math.nan)
+            yield shared | prior_cells(prior) | numbers
+    if item.p.operator in ("=", "<", "<="):
+        source = CALIBRATED if item.p.operator == "=" else CALIBRATED + EDGE
+        cells = curve_point_cells(simulated.curve, z, priors=priors, analysis=analysis)
+        for stated, numbers in zip((None, *priors), cells, strict=True):
+            yield _shared(item, source) | estimate | prior_cells(stated) | numbers
 
 
-def _readings(
-    item: LogRankPrint, calibrated: dict[Censoring, CalibratedLogRank], analysis: EffectAnalysis
-) -> Iterator[Reading]:
+def _signed_z(item: LogRankPrint) -> float:
+    return item.direction * z_from_p(item.p.number.value)
+
+
+def _z_interval(item: LogRankPrint) -> tuple[float, float]:
+    """Values of z that a p value printed as an inequality allows, in the printed direction."""
+    edge = z_from_p(item.p.number.value)
+    if item.p.operator in (">", ">="):
+        return -edge, edge
+    return (edge, math.inf) if item.direction == 1 else (-math.inf, -edge)
+
+
+def _formula_rows(item: LogRankPrint, *, priors: Sequence[NormalPrior], analysis: EffectAnalysis) -> Iterator[Row]:
     total = item.n_level + item.n_comparator
     information = item.n_events * item.n_level * item.n_comparator / total**2
-    z = item.direction * z_from_p(item.p.number.value)
-    yield Reading(FORMULA, z / math.sqrt(information), information)
-    if calibrated:
-        used = calibrated[analysis.calibration.censoring[0]]
-        yield Reading(CALIBRATED, used.log_hr, used.information)
-
-
-def _exact_rows(
-    item: LogRankPrint, reading: Reading, *, priors: Sequence[NormalPrior], analysis: EffectAnalysis, source: str
-) -> Iterator[Row]:
-    shared = _shared(item, source) | estimate_cells(reading.log_hazard_ratio, reading.standard_error)
-    flat = NormalPosterior(np.asarray(reading.log_hazard_ratio), np.asarray(reading.standard_error))
-    yield shared | prior_cells(None) | normal_cells(flat, analysis)
-    for prior in priors:
-        posterior = update_normal(reading.log_hazard_ratio, reading.standard_error, prior=prior)
-        yield shared | prior_cells(prior) | normal_cells(posterior, analysis)
-
-
-def _inequality_rows(
-    item: LogRankPrint, reading: Reading, *, priors: Sequence[NormalPrior], analysis: EffectAnalysis
-) -> Iterator[Row]:
-    """An inequality has no posterior without a prior: its likelihood does not fall far from 1."""
-    shared = _shared(item, reading.source) | estimate_cells(math.nan, reading.standard_error)
-    for prior in priors:
-        yield shared | prior_cells(prior) | interval_cells(_interval_posterior(item, reading, prior), analysis)
-
-
-def _interval_posterior(item: LogRankPrint, reading: Reading, prior: NormalPrior) -> IntervalPosterior:
-    edge = reading.log_hazard_ratio * math.sqrt(reading.information)
-    if item.p.operator in (">", ">="):
-        bound = z_from_p(item.p.number.value)
-        return IntervalPosterior(-bound, bound, reading.information, prior)
-    low, high = (edge, math.inf) if item.direction == 1 else (-math.inf, edge)
-    return IntervalPosterior(low, high, reading.information, prior)
+    log_hazard_ratio, standard_error = _signed_z(item) / math.sqrt(information), 1 / math.sqrt(information)
+    if item.p.operator != "=":
+        low, high = _z_interval(item)
+        for prior in priors:
+            posterior = IntervalPosterior(low, high, information, prior)
+            shared = _shared(item, FORMULA) | estimate_cells(math.nan, standard_error)
+            yield shared | prior_cells(prior) | interval_cells(posterior, analysis)
+    if item.p.operator in ("=", "<", "<="):
+        shared = _shared(item, FORMULA if item.p.operator == "=" else FORMULA + EDGE)
+        shared |= estimate_cells(log_hazard_ratio, standard_error)
+        flat = NormalPosterior(np.asarray(log_hazard_ratio), np.asarray(standard_error))
+        yield shared | prior_cells(None) | normal_cells(flat, analysis)
+        for prior in priors:
+            updated = update_normal(log_hazard_ratio, standard_error, prior=prior)
+            conflict = conflict_cells(log_hazard_ratio, standard_error, prior)
+            yield shared | prior_cells(prior) | normal_cells(updated, analysis) | conflict
 
 
 def _shared(item: LogRankPrint, source: str) -> Row:
@@ -156,9 +143,7 @@ def _shared(item: LogRankPrint, source: str) -> Row:
     return about(item.comparison, source=source, printed=printed, ledger_rows=item.ledger_rows)
 
 
-def calibration_table(
-    prints: Sequence[LogRankPrint], found: Sequence[dict[Censoring, CalibratedLogRank]]
-) -> pd.DataFrame:
+def calibration_table(prints: Sequence[LogRankPrint], simulated: Sequence[Simulated]) -> pd.DataFrame:
     """The formula beside the simulation, one row per comparison and censoring design.
 
     Returns
@@ -187,7 +172,7 @@ def calibration_table(
             "ledger_rows": ";".join(item.ledger_rows),
             "evidence_kind": EVIDENCE_KIND,
         }
-        for item, designs in zip(prints, found, strict=True)
-        for design, result in designs.items()
+        for item, found in zip(prints, simulated, strict=True)
+        for design, result in found.calibrated.items()
     ]
     return pd.DataFrame(rows, columns=columns)

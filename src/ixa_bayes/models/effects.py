@@ -96,7 +96,16 @@ class EffectAnalysis(_Strict):
             raise ValueError(f"prior names must be unique: {names}")
         return self
 
-    def fixed_priors(self) -> list[NormalPrior]:
-        """Every prior of the analysis that needs no literature: the grid, then the named ones."""
+    def fixed_priors(self, *, expected_worse: bool = True) -> list[NormalPrior]:
+        """Every prior of the analysis that needs no literature: the grid, then the named ones.
+
+        Parameters
+        ----------
+        expected_worse : bool
+            Whether the level was expected to do worse than its comparator: the prior of the stated
+            effect points that way, with the design ratio or its inverse.
+        """
+        ratio = self.grid.design_ratio
+        oriented = ratio if ratio is None or (ratio > 1) == expected_worse else 1 / ratio
         named = [NormalPrior(p.name, p.mean, p.sd, p.source) for p in self.priors]
-        return [*prior_grid(self.grid.design_ratio), *named]
+        return [*prior_grid(oriented), *named]

@@ -1,0 +1,94 @@
+"""Numbers from a simulated log-rank likelihood, each with its Monte Carlo error."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Final, cast
+
+import numpy as np
+
+from ixa_bayes.formulas.log_rank_likelihood import GRID, LogRankCurve, combine, invert, tail_probability
+from ixa_bayes.formulas.normal import NormalPrior
+from ixa_bayes.inference.effect_rows import BOUND_PROBABILITY, EXACT, Row, posterior_cells, threshold_column
+from ixa_bayes.models.effects import EffectAnalysis
+
+BOOTSTRAPS: Final = 20
+_RATIOS: Final = ("hr_median", "hr_q025", "hr_q975")
+
+Numbers = list[dict[str, float]]
+
+
+def curve_point_cells(
+    curve: LogRankCurve, z: float, *, priors: Sequence[NormalPrior], analysis: EffectAnalysis
+) -> list[Row]:
+    """Cells for a log-rank z that is printed exactly: without a prior first, then under each.
+
+    Without a prior the limits are those of the inverted test, and P(HR > c) is its confidence
+    distribution; at 1 it is half the p value that the simulated z has, which for small groups is not
+    quite the printed one. A flat prior has no posterior where z cannot tell a large effect from an
+    infinite one.
+    """
+
+    def numbers(drawn: LogRankCurve) -> Numbers:
+        log_likelihood = drawn.log_density(z)
+        posteriors = [posterior_cells(combine(log_likelihood, prior), analysis) for prior in priors]
+        return [_inverted(drawn, z, analysis), *posteriors]
+
+    return [EXACT | cells for cells in _with_error(curve, numbers)]
+
+
+def curve_interval_cells(
+    curve: LogRankCurve, low: float, high: float, *, priors: Sequence[NormalPrior], analysis: EffectAnalysis
+) -> list[Row]:
+    """Cells for a p value printed as an inequality, under each prior; see ``effect_rows.interval_cells``."""
+
+    def numbers(drawn: LogRankCurve) -> Numbers:
+        log_likelihood = drawn.log_probability(low, high)
+        return [posterior_cells(combine(log_likelihood, prior), analysis) for prior in priors]
+
+    bounds = {math.inf: "hr_q025", -math.inf: "hr_q975"}
+    bounded = bounds.get(high) or bounds.get(low)
+    rows = []
+    for cells in _with_error(curve, numbers):
+        bound = cells[bounded] if bounded else math.nan
+        rows.append(EXACT | cells | {"driven_by_prior": True, "hr_bound": bound})
+    return rows
+
+
+def _inverted(curve: LogRankCurve, z: float, analysis: EffectAnalysis) -> dict[str, float]:
+    limits, middle = invert(curve, z, ci_prob=2 * BOUND_PROBABILITY - 1), invert(curve, z, ci_prob=1e-9)
+    below = np.maximum.accumulate(tail_probability(curve, z))
+    low, high = analysis.equivalence
+
+    def p_above(ratio: float) -> float:
+        return 1.0 - float(np.interp(math.log(ratio), GRID, below))
+
+    return {
+        "hr_median": middle.lower,
+        "hr_q025": limits.lower,
+        "hr_q975": limits.upper,
+        "p_practically_equal": p_above(low) - p_above(high),
+        **{threshold_column(threshold): p_above(threshold) for threshold in analysis.thresholds},
+    }
+
+
+def _with_error(curve: LogRankCurve, numbers: Callable[[LogRankCurve], Numbers]) -> list[Row]:
+    """Numbers with their Monte Carlo standard errors, by resampling the simulated cohorts."""
+    found = numbers(curve)
+    rng = np.random.default_rng(0)
+    replicates = curve.z.shape[1]
+    columns = rng.integers(replicates, size=(BOOTSTRAPS, replicates))
+    draws = [numbers(curve.resampled(chosen)) for chosen in columns]
+    rows: list[Row] = []
+    for index, cells in enumerate(found):
+        spread = {name: _sd([draw[index][name] for draw in draws]) for name in cells}
+        errors = {f"mcse_{name}": spread[name] for name in _RATIOS}
+        largest = max(value for name, value in spread.items() if name not in _RATIOS)
+        rows.append(cast("Row", cells | errors | {"mcse_p": largest}))
+    return rows
+
+
+def _sd(values: Sequence[float]) -> float:
+    """Standard deviation; not defined where a limit is 0 or infinite in some draws and not in others."""
+    if len({math.isfinite(value) and value > 0 for value in values}) > 1:
+        return math.nan
+    return float(np.std(values, ddof=1)) if math.isfinite(values[0]) else 0.0
