@@ -5,6 +5,7 @@ from .conftest import DEFINITION, StudyMaker
 N = {"endpoint": "patients", "kind": "count"}
 CENSORED = {"endpoint": "rfs", "kind": "censored", "count": "12"}
 P = {"factor": "sex", "level": "female", "comparator": "male", "endpoint": "rfs", "kind": "p_value"}
+MARKER = {"factor": "marker", "level": "yes", "comparator": "no"}
 SIZES = [N | {"count": "126"}, N | {"factor": "sex", "level": "female", "count": "41"}]
 
 
@@ -53,10 +54,13 @@ def test_repeats_join_and_the_most_exact_p_is_used(make_study: StudyMaker) -> No
 
 
 def test_what_is_missing_is_said(make_study: StudyMaker) -> None:
-    marker = {"factor": "marker", "level": "yes", "comparator": "no"}
     cases = [
         ([SIZES[0], CENSORED, P | {"p": "0.02"}], "patients in each group"),
         ([*SIZES, P | {"p": "0.02", "claim": "worse"}], "number of events"),
+        (
+            [SIZES[0], CENSORED, N | {"factor": "marker", "level": "yes", "count": "61"}, P | MARKER | {"p": "0.24"}],
+            "patients in the group “absent”",
+        ),
         ([*SIZES, CENSORED, P | {"p": "0.02"}], "which group did worse"),
         ([*SIZES, CENSORED, P | {"p": "0.02", "level": "", "comparator": ""}], "more than two groups"),
         (
@@ -65,7 +69,7 @@ def test_what_is_missing_is_said(make_study: StudyMaker) -> None:
                 CENSORED,
                 N | {"factor": "marker", "level": "yes", "count": "61"},
                 N | {"factor": "marker", "level": "no", "count": "50"},
-                P | marker | {"p": "0.24", "claim": "worse"},
+                P | MARKER | {"p": "0.24", "claim": "worse"},
             ],
             "among the patients compared",
         ),

@@ -112,9 +112,16 @@ def _read(
     whole = sizes(study, comparison.population)
     events = n_events(study, comparison.population, comparison.endpoint)
     lacking = []
-    if groups[0].exact is None or groups[1].exact is None:
+    unknown = [
+        study.definition.factors[comparison.factor].levels[level]
+        for level, group in zip((comparison.level, comparison.comparator), groups, strict=True)
+        if group.exact is None
+    ]
+    if len(unknown) == len(groups):
         lacking.append("the number of patients in each group")
-    elif whole.exact is not None and groups[0].exact + groups[1].exact != whole.exact:
+    elif unknown:
+        lacking.append(f"the number of patients in the group “{unknown[0]}”")
+    elif whole.exact is not None and sum(group.values[0] for group in groups) != whole.exact:
         lacking.append("the number of events among the patients compared (others have no value of the factor)")
     if not events.values:
         lacking.append("the number of events")
