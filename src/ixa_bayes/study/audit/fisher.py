@@ -11,6 +11,7 @@ from scipy.stats import hypergeom
 
 from ixa_bayes.formulas.printed import PrintedP, parse_p
 from ixa_bayes.formulas.two_by_two import fisher_exact_p, fisher_exact_p_rows
+from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import TESTS_REPRODUCED, Finding
 from ixa_bayes.study.audit.percentages import paper_convention
 from ixa_bayes.study.audit.prints import Prints, digits, overlap, p_words
@@ -62,7 +63,7 @@ def check_fisher(prints: Prints) -> Iterator[Finding]:
             computed="",
             explanation="Rates of the compared groups are not printed, or leave no counts, too many, or counts that "
             "depend on whether the paper rounds or truncates.",
-            consequence="These p values are not reproduced.",
+            consequence=then.NOT_CHECKED,
         )
 
 
@@ -151,7 +152,7 @@ def _compare(prints: Prints, tested: _Tested) -> Finding | None:
         "printed p value"
         + (f"; {alternative} does." if alternative else ", nor does another usual test of the table.")
         + (" The printed and the recomputed value lie on different sides of 0.05." if flips else ""),
-        consequence="The reanalysis uses the counts; the recomputed p value stands beside the printed one.",
+        consequence=then.COUNTS_AND_FISHER,
         inspect_sr_item=TESTS_REPRODUCED,
     )
 

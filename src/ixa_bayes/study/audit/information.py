@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import TESTS_REPRODUCED, Finding
 from ixa_bayes.study.audit.log_rank import information_bounds
 from ixa_bayes.study.audit.prints import Prints, is_ambiguous, row_words
@@ -41,7 +42,7 @@ def check_information(prints: Prints) -> Iterator[Finding]:
             printed=f"{len(missing)} multivariable hazard ratios",
             computed="",
             explanation="The number of events is not printed, so the information behind these ratios cannot be judged.",
-            consequence="Their printed intervals are taken at face value.",
+            consequence=then.AT_FACE_VALUE,
         )
 
 
@@ -61,7 +62,7 @@ def _too_narrow(prints: Prints, row: Row, box: RatioBox, comparison: Comparison)
         explanation=f"{prints.subject_words(row)}: the interval is narrower than {max(events.values)} events can make "
         "it, "
         "even if two equal groups were compared without adjustment.",
-        consequence=prints.adjudication_words([row["id"]]) or "The ratio is reanalysed as printed and marked.",
+        consequence=prints.adjudication_words([row["id"]]) or then.AS_PRINTED,
         inspect_sr_item=TESTS_REPRODUCED,
     )
 
@@ -105,8 +106,7 @@ def _inflation(
         computed=computed,
         explanation=f"{prints.subject_words(row)}: the adjusted ratio carries {'' if known else 'at least '}"
         f"{100 / inflation:.0f}% of the information of the unadjusted comparison; {reason}.",
-        consequence="The reanalysis uses the printed interval; the effective number of events stands in this finding "
-        "alone.",
+        consequence=then.INTERVAL_USED,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from scipy.special import ndtri
 
 from ixa_bayes.formulas.printed import is_not_reached, parse_p
+from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import TESTS_REPRODUCED, Finding
 from ixa_bayes.study.audit.prints import Prints, is_ambiguous, p_words
 from ixa_bayes.study.audit.ratios import RatioBox, ratio_box
@@ -97,7 +98,7 @@ def check_log_rank(prints: Prints) -> Iterator[Finding]:
             printed=f"{len(ids)} log-rank p values",
             computed="",
             explanation=f"A hazard ratio cannot be derived from these p values: {what}.",
-            consequence="They are not reanalysed.",
+            consequence=then.NOT_REANALYSED,
         )
 
 
@@ -220,7 +221,7 @@ def _against_medians(prints: Prints, test: LogRank) -> Iterator[Finding]:
         + (f"z {test.z[0]:.1f}" if math.isfinite(test.z[1]) else f"z above {test.z[0]:.1f}"),
         explanation=f"{prints.subject_words(test.row)}: medians and p value are {apart:.1f} units of z apart, for any "
         f"Weibull shape between {SHAPES[0]} and {SHAPES[1]}; about 1 is usual.",
-        consequence="Hazard ratios derived from the p value and from the medians are shown apart and not pooled.",
+        consequence=then.NOT_FROM_MEDIANS,
         inspect_sr_item=TESTS_REPRODUCED,
     )
 
@@ -244,7 +245,7 @@ def _against_adjusted(prints: Prints, test: LogRank) -> Iterator[Finding]:
         explanation=f"{prints.subject_words(test.row)}: the adjusted hazard ratio lies far from the unadjusted one "
         "that the "
         "p value implies; adjustment alone rarely moves a ratio so far.",
-        consequence="Both are reanalysed and shown beside each other.",
+        consequence=then.EACH_ALONE,
         inspect_sr_item=TESTS_REPRODUCED,
     )
 
@@ -313,6 +314,5 @@ def _beside_each_other(prints: Prints, tests: list[LogRank]) -> Finding:
         "adjusted. Ratios from p values are those of the formula that holds at a hazard ratio of 1; for unequal groups "
         "with a large effect it is too high or too low. Only where they say at least or at most are they bounds, on "
         "the ratio that Cox's model gives for times without ties.",
-        consequence="Where the sizes of both groups and the direction are known, the ratio is reanalysed, by the "
-        "formula and calibrated by simulation; elsewhere it is not.",
+        consequence=then.LOG_RANK_WHERE_KNOWN,
     )

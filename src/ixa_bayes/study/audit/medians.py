@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ixa_bayes.formulas.printed import is_not_reached, parse_p
+from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import POSSIBLE_STATISTICS, Finding, Severity
 from ixa_bayes.study.audit.prints import Prints, is_ambiguous, listed, p_words, row_words
 from ixa_bayes.study.definition import PATIENTS
@@ -53,8 +54,7 @@ def _pooled(prints: Prints, pooled: Row, parts: list[Row], *, factor: str) -> It
         explanation=f"{prints.subject_words(pooled)}: the median lies outside the medians of its parts by "
         f"{prints.definition.factors[factor].label}, between which it must lie"
         + (" unless the parts were censored very differently." if censored else "."),
-        consequence=prints.adjudication_words([pooled["id"], *(row["id"] for row in parts)])
-        or "These medians are shown but constrain nothing.",
+        consequence=prints.adjudication_words([pooled["id"], *(row["id"] for row in parts)]) or then.DESCRIPTIVE_ONLY,
         inspect_sr_item=POSSIBLE_STATISTICS,
     )
 
@@ -98,7 +98,7 @@ def _denied(prints: Prints, row: Row) -> Iterator[Finding]:
         computed="below 0.05",
         explanation=f"{prints.subject_words(row)}: the text says that there is no difference, and the p value is "
         "below 0.05.",
-        consequence="The numbers are used, not the words.",
+        consequence=then.NUMBERS_NOT_WORDS,
     )
 
 
@@ -117,8 +117,7 @@ def _against_ratio(prints: Prints, row: Row, stated: int) -> Iterator[Finding]:
         printed=f"{row_words(row)}; said to be {row['claim']}",
         computed=f"a ratio {'above' if value > 1 else 'below'} 1",
         explanation=f"{prints.subject_words(row)}: the words and the ratio point in opposite directions.",
-        consequence=prints.adjudication_words([row["id"]])
-        or "The number is used, not the words; check the comparator.",
+        consequence=prints.adjudication_words([row["id"]]) or then.of_ratio(row, then.RATIO_NOT_WORDS),
     )
 
 
@@ -145,8 +144,7 @@ def _against_values(prints: Prints, row: Row, comparison: Comparison, *, stated:
         computed=f"{first['value']} is the {'larger' if low[0] > high[1] else 'smaller'} value",
         explanation=f"{prints.subject_words(row)}: the text calls the first group {row['claim']}, its numbers say the "
         f"opposite. Either the numbers or the groups were exchanged{_pooled_hint(prints, comparison)}.",
-        consequence=prints.adjudication_words([first["id"], second["id"], row["id"]])
-        or "The numbers are used as printed until study.toml says which stands.",
+        consequence=prints.adjudication_words([first["id"], second["id"], row["id"]]) or then.NUMBERS_UNTIL_ADJUDICATED,
         inspect_sr_item=POSSIBLE_STATISTICS,
     )
 

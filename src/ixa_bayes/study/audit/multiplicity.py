@@ -7,6 +7,7 @@ import numpy as np
 
 from ixa_bayes.formulas.multiplicity import benjamini_hochberg, holm
 from ixa_bayes.formulas.printed import parse_p
+from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import Finding
 from ixa_bayes.study.audit.prints import Prints, listed
 from ixa_bayes.study.audit.repeats import statistic_of_p
@@ -44,7 +45,5 @@ def check_multiplicity(prints: Prints) -> Iterator[Finding]:
         computed=f"{int(kept.sum())} survive Benjamini-Hochberg, {int((holm(p) < SIGNIFICANT).sum())} survive Holm",
         explanation=f"With {len(p)} tests about {SIGNIFICANT * len(p):.1f} would fall below 0.05 if no difference "
         "existed." + (f" Not below 0.05 after Benjamini-Hochberg: {listed(lost, 15)}." if lost else ""),
-        consequence="No result is dropped; priors centred on no effect take the part of a correction, and the "
-        "findings that "
-        "do not survive are marked.",
+        consequence=then.NOTHING_DROPPED,
     )

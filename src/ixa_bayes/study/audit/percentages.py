@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Final
 
 from ixa_bayes.formulas.printed import Convention, PrintedNumber, counts_printed_as
+from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import POSSIBLE_STATISTICS, Finding
 from ixa_bayes.study.audit.prints import Prints, is_ambiguous, listed, row_words
 from ixa_bayes.study.counts import CountTable, as_percentage, count_table
@@ -148,7 +149,7 @@ def _impossible(prints: Prints, verdict: _Verdict) -> Finding:
         computed=computed,
         explanation=f"{subject}: {whole}{never} {row['value']}%{out_of}, neither rounded nor truncated.",
         consequence=prints.adjudication_words([row["id"]])
-        or ("The count is used, the percentage is not." if row["count"] else "No count is taken from this percentage."),
+        or (then.COUNT_NOT_PERCENTAGE if row["count"] else then.NO_COUNT),
         inspect_sr_item=POSSIBLE_STATISTICS,
     )
 
@@ -168,7 +169,7 @@ def _other_convention(
         explanation=f"{prints.subject_words(row)}: {row['value']}% prints only if {how}, while {len(needed)} other "
         f"percentages of this paper print only if {other} ({listed(needed, 3)}).",
         consequence=prints.adjudication_words([row["id"]])
-        or "The whole number of patients behind it is the same either way and is used.",
+        or (then.COUNT_NOT_PERCENTAGE if row["count"] else then.PAPER_S_CONVENTION),
         inspect_sr_item=POSSIBLE_STATISTICS,
     )
 
@@ -257,7 +258,7 @@ def _table_finding(prints: Prints, table: CountTable, culprits: dict[str, tuple[
         f"the printed rates and sizes do not join to one table; {because}."
         + (" It closes if one percentage is replaced." if culprits else ""),
         consequence=prints.adjudication_words(table.ledger_rows)
-        or "The table is left out of the reanalysis until study.toml says which value is used.",
+        or (then.TABLE_TRUNCATED if table.candidates else then.TABLE_LEFT_OUT),
         inspect_sr_item=POSSIBLE_STATISTICS,
     )
 
@@ -281,5 +282,5 @@ def _without_denominator(prints: Prints) -> Iterator[Finding]:
             computed="",
             explanation="The number of patients that these percentages are out of is neither printed nor follows from "
             "other prints.",
-            consequence="No count is taken from them.",
+            consequence=then.NO_COUNTS,
         )

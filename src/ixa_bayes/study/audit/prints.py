@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from ixa_bayes.formulas.printed import PrintedNumber, is_not_reached
-from ixa_bayes.study.counts import CountTable, Possible, count_tables, evaluable, sizes
+from ixa_bayes.study.counts import CountTable, Possible, count_tables, evaluable, single_rates, sizes
 from ixa_bayes.study.definition import PATIENTS
 from ixa_bayes.study.effects import Comparison
 from ixa_bayes.study.ledger import RATIO_KINDS, Row, Study, number, records
@@ -147,10 +147,24 @@ class Prints:
         """What study.toml puts in place of the values of rows, empty if nothing."""
         wanted = set(rows)
         return " ".join(
-            f"The reanalysis uses {given.used} for {given.row}, with {given.row} as printed shown beside it."
+            f"The reanalysis uses {given.used} for {given.row} wherever it needs this value"
+            + ("; what the printed value gives is listed beside it." if given.row in self._recounted else ".")
             for given in self.definition.adjudications
             if given.row in wanted
         )
+
+    @cached_property
+    def _recounted(self) -> frozenset[str]:
+        """Rows behind counts that are not the same as printed and as adjudicated."""
+
+        def counts(study: Study) -> dict[tuple[str, str, str], tuple[object, tuple[str, ...]]]:
+            rates = {(rate.population, rate.endpoint, ""): rate for rate in single_rates(study)}
+            tables = {(table.population, table.endpoint, table.factor): table for table in count_tables(study)}
+            return {key: (found.candidates, found.ledger_rows) for key, found in (rates | tables).items()}
+
+        used = counts(self.used)
+        pairs = [(found, used[key]) for key, found in counts(self.study).items() if key in used]
+        return frozenset(row for old, new in pairs if old[0] != new[0] for row in (*old[1], *new[1]))
 
 
 def is_ambiguous(row: Row) -> bool:

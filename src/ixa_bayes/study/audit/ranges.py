@@ -6,6 +6,7 @@ from typing import Final
 
 from scipy.special import ndtri
 
+from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import POSSIBLE_STATISTICS, Finding
 from ixa_bayes.study.audit.prints import Prints, is_ambiguous, row_words, value_of
 from ixa_bayes.study.ledger import Row
@@ -67,7 +68,7 @@ def _like_quartiles(prints: Prints, row: Row) -> Iterator[Finding]:
         f"{low:g} and {high:g} although the upper half reaches {(high - mid) / (mid - low):.1f} times as far as the "
         "lower. "
         "A quantity so skewed is usually far wider; the limits look like quartiles.",
-        consequence="The limits are not used as a smallest and a largest value.",
+        consequence=then.DESCRIPTIVE_ONLY,
         inspect_sr_item=POSSIBLE_STATISTICS,
     )
 
@@ -103,6 +104,6 @@ def _outside_finding(prints: Prints, row: Row, other: Row, column: str) -> Findi
         computed=f"{other[column]} lies outside",
         explanation=f"{prints.subject_words(other)}: a value outside the range printed for "
         f"{prints.subject_words(row)}.",
-        consequence=prints.adjudication_words([other["id"], row["id"]]) or "Neither is used as a limit.",
+        consequence=prints.adjudication_words([other["id"], row["id"]]) or then.DESCRIPTIVE_ONLY,
         inspect_sr_item=POSSIBLE_STATISTICS,
     )

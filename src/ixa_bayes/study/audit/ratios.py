@@ -8,6 +8,7 @@ from typing import Final
 from scipy.special import erfc, ndtri
 
 from ixa_bayes.formulas.printed import PrintedP, parse_p
+from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import TESTS_REPRODUCED, Finding
 from ixa_bayes.study.audit.prints import Prints, digits, is_ambiguous, overlap, row_words, value_of
 from ixa_bayes.study.ledger import RATIO_KINDS, Row
@@ -102,7 +103,7 @@ def check_ratios(prints: Prints) -> Iterator[Finding]:
             computed="",
             explanation="No confidence interval is printed with these ratios, or one of its limits is 0 or not "
             "reached.",
-            consequence="They are not reanalysed.",
+            consequence=then.ONLY_WITH_EXACT_P,
         )
 
 
@@ -130,8 +131,7 @@ def _symmetry(prints: Prints, row: Row, box: RatioBox) -> Iterator[Finding]:
         "what rounding allows. It is then no Wald interval (a profile, bootstrap or exact interval is not "
         "symmetric), or "
         "a digit is wrong.",
-        consequence="The reanalysis keeps the printed ratio as centre and takes the standard error from the "
-        "interval's width.",
+        consequence=then.of_ratio(row, then.CENTRE_KEPT),
         inspect_sr_item=TESTS_REPRODUCED,
     )
 
@@ -150,7 +150,7 @@ def _limit_at_one(prints: Prints, row: Row, box: RatioBox) -> Iterator[Finding]:
             explanation=f"{prints.subject_words(row)}: the {column} limit prints as 1 and may lie on either side of "
             "it, so "
             "the interval does not say whether the result is significant.",
-            consequence="Analyses of credibility are shown for both ends of the limit's rounding interval.",
+            consequence=then.of_ratio(row, then.BOTH_ENDS),
         )
 
 
@@ -172,7 +172,7 @@ def _interval_and_p(prints: Prints, row: Row, box: RatioBox, printed: PrintedP) 
             if flips
             else "; a likelihood-ratio or score test beside a Wald interval can explain a small difference."
         ),
-        consequence="The reanalysis uses the ratio and its interval, not the p value.",
+        consequence=then.of_ratio(row, then.INTERVAL_NOT_P),
         inspect_sr_item=TESTS_REPRODUCED,
     )
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from scipy.special import betainc
 
+from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import Finding
 from ixa_bayes.study.audit.prints import Prints, listed, value_of
 from ixa_bayes.study.ledger import Row
@@ -59,7 +60,7 @@ def _recurs(prints: Prints, subject: tuple[str, str], text: str, rows: list[Row]
         "share one median to the last digit. Their curves cross one half at one and the same time: few events lie "
         "near it, or "
         "times stand on a coarse grid, and these medians are one observation rather than several.",
-        consequence="Differences between these medians are not read as effects; hazard ratios are used instead.",
+        consequence=then.DESCRIPTIVE_ONLY,
     )
 
 
@@ -89,7 +90,7 @@ def check_heaping(prints: Prints) -> Iterator[Finding]:
             explanation=f"Fewer than {FEWEST_DIGITS} different times with one decimal are printed, too few to see on "
             "which "
             "grid times were measured.",
-            consequence="Times are taken as continuous.",
+            consequence=then.DESCRIPTIVE_ONLY,
         )
 
 
@@ -111,7 +112,7 @@ def _heaped(prints: Prints, endpoint: str, found: dict[str, str]) -> Iterator[Fi
         explanation=f"{prints.endpoint_words(endpoint)}: the printed times fall on "
         + (f"whole {unit}" if whole else "a coarse grid")
         + ", so the times were recorded or read more coarsely than their decimals suggest.",
-        consequence=f"Times of this endpoint are treated as known only to {'whole ' + unit if whole else 'that grid'}.",
+        consequence=then.DESCRIPTIVE_ONLY,
     )
 
 

@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import Final
 
 from ixa_bayes.formulas.printed import PrintedNumber, is_not_reached, parse_p
+from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import POSSIBLE_STATISTICS, Finding, Severity
 from ixa_bayes.study.audit.prints import Prints, is_ambiguous, overlap
 from ixa_bayes.study.ledger import RATIO_KINDS, Row, number
@@ -80,14 +81,25 @@ def _differs(prints: Prints, column: str, rows: Sequence[Row]) -> Finding:
         explanation=f"{prints.subject_words(rows[0])}: the {words} is printed with different digits in different places"
         + (", which rounding explains." if compatible else ".")
         + (_sides(texts) if column == "p" else ""),
-        consequence=prints.adjudication_words(row["id"] for row in rows)
-        or (
-            "The more precise print is used."
-            if compatible
-            else "Each print is kept; the one with its counts or interval beside it is used."
-        ),
+        consequence=prints.adjudication_words(row["id"] for row in rows) or _consequence(prints, column, rows[0]),
         inspect_sr_item="" if compatible else POSSIBLE_STATISTICS,
     )
+
+
+def _consequence(prints: Prints, column: str, row: Row) -> str:
+    """Which of several prints the reanalysis uses."""
+    if column == "p":
+        log_rank = prints.kind_of(row["endpoint"]) == "time_to_event" and row["kind"] not in RATIO_KINDS
+        return then.MOST_DIGITS if log_rank else then.P_DECIDES_AT_MOST
+    if row["kind"] in RATIO_KINDS:
+        return then.of_ratio(row, then.EACH_INTERVAL)
+    if row["kind"] in ("events", "censored"):
+        return then.MOST_EVENTS
+    if column == "denominator":
+        return then.EVERY_DENOMINATOR
+    if column == "count":
+        return then.COUNTS_EXCLUDE_EACH_OTHER
+    return then.COUNT_OR_ALL_PRINTS if row["kind"] == "percent" else then.DESCRIPTIVE_ONLY
 
 
 def _compatible(column: str, first: str, second: str) -> bool:

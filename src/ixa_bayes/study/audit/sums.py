@@ -7,6 +7,7 @@ from typing import Final
 
 from ixa_bayes.formulas.printed import counts_printed_as
 from ixa_bayes.formulas.two_by_two import fisher_exact_p
+from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import NUMBERS_OF_PARTICIPANTS, POSSIBLE_STATISTICS, Finding
 from ixa_bayes.study.audit.prints import Prints, Subject, digits, is_ambiguous, row_words
 from ixa_bayes.study.counts import CONVENTIONS, CountTable, Possible
@@ -82,8 +83,7 @@ def _components(prints: Prints, subject: Subject) -> Iterator[Finding]:
         explanation=f"{prints.endpoint_words(endpoint)}, {prints.group_words(population, factor, level)}: its "
         "components "
         "do not add up to it.",
-        consequence=prints.adjudication_words(row["id"] for row in rows)
-        or "The total is used as printed; its components are not used with it.",
+        consequence=prints.adjudication_words(row["id"] for row in rows) or then.COMPONENTS_ALONE,
         inspect_sr_item=POSSIBLE_STATISTICS,
     )
 
@@ -139,8 +139,7 @@ def _exceeds(prints: Prints, small: Row, large: Row) -> Finding:
         computed=f"at most {large['count']}",
         explanation=f"{prints.subject_words(small)}: {small['count']} patients are more than the {large['count']} of "
         f"{prints.subject_words(large)}, of which they are a part.",
-        consequence=prints.adjudication_words([small["id"], large["id"]])
-        or "Neither count is combined with the other.",
+        consequence=prints.adjudication_words([small["id"], large["id"]]) or then.NOT_COMBINED,
         inspect_sr_item=NUMBERS_OF_PARTICIPANTS,
     )
 
@@ -179,8 +178,7 @@ def _wrong_sum(
         printed="; ".join(f"{levels[row['level']]} {row_words(row)}" for row in rows),
         computed=f"together {_span_words(span)}, not {whole.exact}",
         explanation=f"The subgroups by {prints.group_words(*subject)} do not add up to the population.",
-        consequence=prints.adjudication_words(row["id"] for row in rows)
-        or "No size of these subgroups is derived from the others.",
+        consequence=prints.adjudication_words(row["id"] for row in rows) or then.SIZES_AS_PRINTED,
         inspect_sr_item=NUMBERS_OF_PARTICIPANTS,
     )
 
@@ -206,7 +204,11 @@ def _events(prints: Prints) -> Iterator[Finding]:
             explanation=f"{prints.endpoint_words(endpoint)}, {prints.group_words(population, factor, level)}: events "
             "and "
             "censored patients do not add up to the patients.",
-            consequence="The number of events is treated as unknown.",
+            consequence=then.EVENTS_OF_SUBGROUP
+            if factor
+            else then.EVENTS_FIRST
+            if counts["events"]
+            else then.CENSORED_ALONE,
             inspect_sr_item=NUMBERS_OF_PARTICIPANTS,
         )
 
@@ -240,7 +242,7 @@ def _nested_sums(prints: Prints) -> Iterator[Finding]:
                 printed=f"{whole['count']}; {', '.join(part['count'] for part in known)}",
                 computed=f"together {total}",
                 explanation=f"{prints.subject_words(whole)}: the subgroups within it count more patients together.",
-                consequence="No size is derived from these counts.",
+                consequence=then.SIZES_NOT_COMBINED,
                 inspect_sr_item=NUMBERS_OF_PARTICIPANTS,
             )
 
@@ -302,8 +304,7 @@ def _difference(
             printed=text,
             computed=f"{r}/{n} = {100 * r / n:.1f}% in the rest; Fisher p = {digits(p)} against {r_in}/{n_in}",
             explanation=f"{words}: by subtraction, {r} of {n} patients of {large} who do not belong to {small}.",
-            consequence="Shown beside the printed subgroups; it carries the part of the outer group's result that the "
-            "inner group does not explain.",
+            consequence=then.THIS_FINDING_ONLY,
         )
 
 
@@ -317,7 +318,7 @@ def _impossible_rest(
         printed=printed,
         computed=f"the rest would be {computed}",
         explanation=explanation,
-        consequence="Neither table is used until study.toml says which value stands.",
+        consequence=then.TABLES_ALONE,
         inspect_sr_item=NUMBERS_OF_PARTICIPANTS,
     )
 
