@@ -335,6 +335,23 @@ def test_multiplicity_counts_each_test_once(make: Make) -> None:
     assert "row_1" in finding["explanation"]
 
 
+@pytest.mark.parametrize(
+    ("texts", "printed"),
+    [
+        (("0.05", "0.051"), "2 different p values, 1 of them below 0.05"),
+        (("0.04", "0.052", "<0.05"), "2 different p values, 1 of them below 0.05"),
+        (("<0.05", "<0.001"), "2 different p values, 2 of them below 0.05"),
+        (("NS", "0.049"), "2 different p values, 2 of them below 0.05"),
+    ],
+)
+def test_multiplicity_takes_the_most_precise_print(make: Make, texts: tuple[str, ...], printed: str) -> None:
+    p_row = {"endpoint": "fev1", "kind": "p_value", "level": "yes", "comparator": "no"}
+    for order in (texts, texts[::-1]):
+        repeats = [p_row | {"factor": "atopy", "p": p} for p in order]
+        finding = _of(audit(make(p_row | {"factor": "eczema", "p": "0.01"}, *repeats)), "multiplicity").iloc[0]
+        assert finding["printed"] == printed
+
+
 def test_largest_of_normal_values() -> None:
     rng = np.random.default_rng(0)
     largest = rng.normal(size=(20_000, 126)).max(axis=1)
