@@ -10,7 +10,16 @@ from ixa_bayes.report.figures import draw_all
 from ixa_bayes.report.page import render_page
 from ixa_bayes.report.results import Results
 from ixa_bayes.report.summary import summary_findings
-from ixa_bayes.report.wording import p_text, percent_text, points_text, prior_label, probability_text, ratio_text
+from ixa_bayes.report.wording import (
+    number_text,
+    p_text,
+    percent_text,
+    points_text,
+    prior_label,
+    probability_text,
+    ratio_text,
+    supported_decimals,
+)
 
 
 class Outline(HTMLParser):
@@ -127,7 +136,10 @@ def with_log_rank(results: Results) -> Results:
 def test_summary_names_the_unadjusted_evidence_beside_the_adjusted(hostile_results: Results) -> None:
     largest, directions = summary_findings(with_log_rank(hostile_results))[:2]
     assert largest.headline.startswith("The largest adjusted effect")
-    assert "(log-rank p <0.0001) gives the sceptic a hazard ratio of at least 1.30, above 1 with" in largest.text
+    assert (
+        "(log-rank p <0.0001) gives the sceptic a hazard ratio of at least 1.30 (one-sided 97.5% bound)."
+        in largest.text
+    )
     assert directions.headline.startswith("0 of 1 adjusted and 1 of 1 unadjusted effects keep a clear direction")
     assert "Adjusted: none." in directions.text
     assert "1 is a bound only" in directions.text
@@ -203,6 +215,71 @@ def test_ratio_text(value: float, words: str) -> None:
 )
 def test_probability_text(value: float, words: str) -> None:
     assert probability_text(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "words"),
+    [
+        (1.847, 0.0084, "1.8"),
+        (0.846, 0.0144, "0.8"),
+        (2.724, 0.0065, "2.72"),
+        (6.228, 0.137, "6"),
+        (53.18, 0.127, "53"),
+        (141.2, 6.0, "140"),
+        (0.0675, 0.02, "0.07"),
+        (0.7, 0.5, "0.7"),
+        (3.23, math.nan, "3"),
+    ],
+)
+def test_ratios_show_no_digit_that_simulation_does_not_support(value: float, error: float, words: str) -> None:
+    assert ratio_text(value, error) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "words"),
+    [
+        (0.3541, 0.0065, "0.35"),
+        (0.3541, 0.0005, "0.354"),
+        (0.9990, 0.0012, "above 0.99"),
+        (0.9978, 0.0006, "0.998"),
+        (0.0021, 0.004, "below 0.01"),
+        (0.5, 0.2, "0.5"),
+    ],
+)
+def test_probabilities_show_no_digit_that_simulation_does_not_support(value: float, error: float, words: str) -> None:
+    assert probability_text(value, error) == words
+
+
+@pytest.mark.parametrize("error", [10**exponent for exponent in (-4.0, -3.2, -2.19, -1.5, -0.3, 0.4)])
+def test_last_digit_is_not_finer_than_its_error_nor_needlessly_coarse(error: float) -> None:
+    unit = 10.0 ** -supported_decimals(error, most=9)
+    assert 1.5 * error <= unit < 15 * error
+
+
+def test_shares_and_numbers_with_an_error_in_words() -> None:
+    assert [percent_text(x, e) for x, e in ((0.0561, 0.0021), (0.0034, 0.005), (0.525, 0.02))] == [
+        "6%",
+        "below 1%",
+        "50%",
+    ]
+    assert [points_text(x, e) for x, e in ((-0.2185, 0.0078), (0.264, 0.013), (-0.001, 0.0))] == ["−22", "+30", "0"]
+    assert [number_text(x, e) for x, e in ((25.55, 0.48), (9.8, 0.344), (1.05, 0.056), (25.55, 0.0))] == [
+        "26",
+        "10",
+        "1.1",
+        "25.6",
+    ]
+
+
+def test_simulated_numbers_lose_digits_on_the_page(hostile_results: Results) -> None:
+    table = hostile_results.hazard_ratios.assign(hr_median=1.777, mcse_hr_median=0.0084, p_gt_1=0.3541, mcse_p=0.0065)
+    rates = hostile_results.response_contrast.assign(p_level_lower=0.3541, mcse_p_level_lower=0.0065)
+    results = replace(hostile_results, hazard_ratios=table, response_contrast=rates)
+    shown = text_of(render_page(results, draw_all(results)))
+    assert "1.8 (" in shown
+    assert "1.78" not in shown
+    assert "0.35 " in shown
+    assert "0.354" not in shown
 
 
 def test_small_numbers_in_words() -> None:

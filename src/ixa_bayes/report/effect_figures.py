@@ -11,7 +11,15 @@ from scipy.stats import norm
 
 from ixa_bayes.report.display import records_of
 from ixa_bayes.report.drawing import DrawnFigure, Figure, export
-from ixa_bayes.report.effect_tables import PRINTED_RATIOS, effect_short, hr_interval, main_effects, thresholds_of
+from ixa_bayes.report.effect_tables import (
+    PRINTED_RATIOS,
+    chance_text,
+    effect_short,
+    hr_interval,
+    main_effects,
+    median_text,
+    thresholds_of,
+)
 from ixa_bayes.report.plots import (
     ChanceRow,
     Curve,
@@ -26,7 +34,7 @@ from ixa_bayes.report.plots import (
 )
 from ixa_bayes.report.results import Results
 from ixa_bayes.report.summary import CLEAR_UNDER_SCEPTICAL
-from ixa_bayes.report.wording import DIRECTIONS, FLAT, Labels, prior_label, probability_text, ratio_text
+from ixa_bayes.report.wording import DIRECTIONS, FLAT, Labels, prior_label
 
 WIDTH: Final = 6.4
 SHOWN_STRENGTH: Final = "moderate"
@@ -178,9 +186,14 @@ def _chances(effects: Sequence[Effect], labels: Labels, *, name: str, source: st
     legend_of(kinds, axes, words={"printed": "no prior"})
     evidence_kind, ledger_rows = _evidence(effects)
     numbers = ". ".join(
-        f"{row.heading}, {row.label}: "
-        + ", ".join(f"{probability_text(chance)} ({kind})" for kind, chance in row.chances.items())
-        for row in rows
+        f"{effect_short(effect[0], labels)}, P(HR > {threshold}): "
+        + ", ".join(
+            f"{chance_text(row, column)} ({_kind(row['prior'])})"
+            for row in shown(effect)
+            if _kind(row["prior"]) in kinds
+        )
+        for effect in effects
+        for column, threshold in thresholds.items()
     )
     return export(
         Figure(
@@ -209,7 +222,7 @@ def _densities(effect: Effect, labels: Labels, *, name: str) -> DrawnFigure:
     panels = np.atleast_1d(drawing.subplots(max(len(updated), 1), 1, sharex=True))
     for row, axes in zip(updated, panels, strict=False):
         direction = prior_label(row["prior"]).removesuffix(" (sceptical)")
-        title = f"Prior: {direction}. Posterior HR {hr_interval(row)}, P(HR > 1) {probability_text(row['p_gt_1'])}"
+        title = f"Prior: {direction}. Posterior HR {hr_interval(row)}, P(HR > 1) {chance_text(row, 'p_gt_1')}"
         density_plot(_curves(flat, row, limits), axes, limits=limits, title=title)
         axes.legend(loc="upper left")
     panels[-1].set_xlabel("hazard ratio, log scale (above 1: worse outcome)")
@@ -219,7 +232,7 @@ def _densities(effect: Effect, labels: Labels, *, name: str) -> DrawnFigure:
             name,
             title=f"From prior to posterior: {effect_short(flat, labels)}",
             alt=f"Densities of the hazard ratio, one panel per moderate prior. {_effect_numbers(effect, labels)}. "
-            f"The printed estimate alone peaks at {ratio_text(flat['hr_median'])}.",
+            f"The printed estimate alone peaks at {median_text(flat)}.",
             caption="Dashed: what is believed before. Dotted: what the paper prints. Filled: both combined. "
             "The posterior lies nearer to whichever is narrower.",
             evidence_kind=evidence_kind,

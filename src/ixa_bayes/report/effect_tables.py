@@ -66,8 +66,33 @@ def effect_short(row: dict[str, Any], labels: Labels) -> str:
 def hr_interval(row: dict[str, Any]) -> str:
     """Posterior median with its 95% interval; only the bound where p is an inequality and the prior drives the rest."""
     if row["driven_by_prior"] and not math.isnan(row["hr_bound"]):
-        return f"{'at least' if row['hr_bound'] > 1 else 'at most'} {ratio_text(row['hr_bound'])}"
-    return f"{ratio_text(row['hr_median'])} ({interval_text(ratio_text(row['hr_q025']), ratio_text(row['hr_q975']))})"
+        side, limit = ("at least", "hr_q025") if row["hr_bound"] > 1 else ("at most", "hr_q975")
+        return f"{side} {ratio_text(row['hr_bound'], error_of(row, limit))}"
+    return _median_interval(row)
+
+
+def _median_interval(row: dict[str, Any]) -> str:
+    lower, upper = (ratio_text(row[name], error_of(row, name)) for name in ("hr_q025", "hr_q975"))
+    return f"{median_text(row)} ({interval_text(lower, upper)})"
+
+
+def median_text(row: dict[str, Any]) -> str:
+    """Posterior median of the hazard ratio with the digits that its error supports."""
+    return ratio_text(row["hr_median"], error_of(row, "hr_median"))
+
+
+def error_of(row: dict[str, Any], column: str) -> float:
+    """Monte Carlo standard error of a number of ``hazard_ratios.csv``; 0 where nothing was simulated.
+
+    Probabilities have an error of their own where the table holds one, else the largest of their row.
+    """
+    shared = row.get("mcse_p", 0.0) if column.startswith("p_") else 0.0
+    return float(row.get(f"mcse_{column}", shared))
+
+
+def chance_text(row: dict[str, Any], column: str) -> str:
+    """A posterior probability of ``hazard_ratios.csv`` with the digits that its error supports."""
+    return probability_text(row[column], error_of(row, column))
 
 
 def hazard_ratio_table(hazard_ratios: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
@@ -105,12 +130,11 @@ def ambiguity_words(row: dict[str, Any], ledger: Ledger, *, before: str) -> str:
 def _median_cell(row: dict[str, Any]) -> str:
     if not row["driven_by_prior"]:
         return hr_interval(row)
-    far = f"{ratio_text(row['hr_median'])} ({interval_text(ratio_text(row['hr_q025']), ratio_text(row['hr_q975']))})"
-    return f"{hr_interval(row)}; {far} *"
+    return f"{hr_interval(row)}; {_median_interval(row)} *"
 
 
 def _probability_of(column: str) -> Any:
-    return lambda row: probability_text(row[column])
+    return lambda row: chance_text(row, column)
 
 
 def credibility_table(credibility: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
@@ -227,9 +251,9 @@ def calibration_table(calibration: pd.DataFrame, labels: Labels, ledger: Ledger)
         (Column("Events", numeric=True), lambda row: _events_cell(row, ledger)),
         (Column("Follow-up in the simulation"), lambda row: str(row["censoring"]).replace("_", " ")),
         (Column("HR by formula", numeric=True), lambda row: ratio_text(row["formula_hr"])),
-        (Column("HR calibrated", numeric=True), lambda row: ratio_text(row["calibrated_hr"])),
+        (Column("HR calibrated", numeric=True), _calibrated_hr),
         (Column("Information by formula", numeric=True), lambda row: number_text(row["formula_information"])),
-        (Column("Information calibrated", numeric=True), lambda row: number_text(row["calibrated_information"])),
+        (Column("Information calibrated", numeric=True), _calibrated_information),
     ]
     return display_table(
         calibration,
@@ -240,6 +264,14 @@ def calibration_table(calibration: pd.DataFrame, labels: Labels, ledger: Ledger)
         missing="No hazard ratio was read from a log-rank p value.",
         folded=True,
     )
+
+
+def _calibrated_hr(row: dict[str, Any]) -> str:
+    return ratio_text(row["calibrated_hr"], row["calibrated_hr"] * row["log_hr_mcse"])
+
+
+def _calibrated_information(row: dict[str, Any]) -> str:
+    return number_text(row["calibrated_information"], row["information_mcse"])
 
 
 def _events_cell(row: dict[str, Any], ledger: Ledger) -> str:

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure as MatplotlibFigure
 from ixa_bayes.report.display import records_of
 from ixa_bayes.report.drawing import DrawnFigure, Figure, export
 from ixa_bayes.report.plots import IntervalRow, Mark, interval_plot, legend_of, plot_height
-from ixa_bayes.report.response_tables import group_name, share_interval
+from ixa_bayes.report.response_tables import chance_lower, group_name, share_interval, with_interval
 from ixa_bayes.report.results import Results
-from ixa_bayes.report.wording import Labels, interval_text, points_text, probability_text
+from ixa_bayes.report.wording import Labels, points_text
 
 WIDTH: Final = 6.4
 MOST_ROWS: Final = 18
@@ -169,8 +169,7 @@ def _contrast_row(same: list[dict[str, Any]], labels: Labels) -> IntervalRow:
     for kind, row in _chosen(same).items():
         marks.append(Mark(kind, median=row["median"], lower=row["q025"], upper=row["q975"]))
         chosen = row
-    limits = interval_text(points_text(chosen["q025"]), points_text(chosen["q975"]))
-    text = f"{points_text(chosen['median'])} ({limits})\nP(lower) {probability_text(chosen['p_level_lower'])}"
+    text = f"{with_interval(chosen, points_text)}\nP(lower) {chance_lower(chosen)}"
     label = labels.comparison(first["factor"], first["level"], first["comparator"])
     return IntervalRow(label, tuple(marks), text)
 

@@ -1,6 +1,7 @@
 """Response rates and their contrasts, worded for the page."""
 
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
 import pandas as pd
@@ -56,7 +57,18 @@ def share_interval(row: dict[str, Any]) -> str:
     """Posterior median of a rate with its 95% interval."""
     if math.isnan(row["median"]):
         return "did not converge: no number"
-    return f"{percent_text(row['median'])} ({interval_text(percent_text(row['q025']), percent_text(row['q975']))})"
+    return with_interval(row, percent_text)
+
+
+def with_interval(row: dict[str, Any], word: Callable[[float, float], str]) -> str:
+    """Posterior median and 95% interval, each with the digits that its Monte Carlo error supports."""
+    median, lower, upper = (word(row[name], row[f"mcse_{name}"]) for name in ("median", "q025", "q975"))
+    return f"{median} ({interval_text(lower, upper)})"
+
+
+def chance_lower(row: dict[str, Any]) -> str:
+    """P(first group lower) with the digits that its Monte Carlo error supports."""
+    return probability_text(row["p_level_lower"], row["mcse_p_level_lower"])
 
 
 def rate_table(response: pd.DataFrame, labels: Labels, ledger: Ledger, *, anchor: str, caption: str) -> DisplayTable:
@@ -104,7 +116,7 @@ def contrast_table(
         records = {str(row["measure"]): row for row in records_of(same)}
         first = next(iter(records.values()))
         cells = [prior_words(first), *(_measure_cell(records.get(measure)) for measure in _MEASURES)]
-        cells.append(probability_text(first["p_level_lower"]))
+        cells.append(chance_lower(first))
         cells += [p_text(first["fisher_p"]), first["printed_p"] or "–"]
         rows.append(
             DisplayRow(tuple(cells), links=ledger.links(first["ledger_rows"]), group=_contrast_block(first, labels))
@@ -129,8 +141,7 @@ def _contrast_block(row: dict[str, Any], labels: Labels) -> str:
 def _measure_cell(row: dict[str, Any] | None) -> str:
     if row is None or math.isnan(row["median"]):
         return "–"
-    word = points_text if row["measure"] == "difference" else ratio_text
-    return f"{word(row['median'])} ({interval_text(word(row['q025']), word(row['q975']))})"
+    return with_interval(row, points_text if row["measure"] == "difference" else ratio_text)
 
 
 def rate_prior_table(priors: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:

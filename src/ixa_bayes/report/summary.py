@@ -7,18 +7,24 @@ from typing import Any, Final
 import pandas as pd
 
 from ixa_bayes.report.display import Ledger, LedgerLink, evidence_words, records_of
-from ixa_bayes.report.effect_tables import PRINTED_RATIOS, effect_short, hr_interval, main_effects
+from ixa_bayes.report.effect_tables import (
+    PRINTED_RATIOS,
+    chance_text,
+    effect_short,
+    hr_interval,
+    main_effects,
+    median_text,
+)
+from ixa_bayes.report.response_tables import with_interval
 from ixa_bayes.report.results import Results
 from ixa_bayes.report.wording import (
     FLAT,
     SCEPTICAL,
     Labels,
     count_text,
-    interval_text,
     points_text,
     prior_label,
     probability_text,
-    ratio_text,
 )
 
 WEAK: Final = "neutral_weak"
@@ -87,12 +93,12 @@ def _largest_effect(results: Results, labels: Labels, ledger: Ledger) -> Iterato
     highest = max(informed, key=lambda row: row["hr_median"])
     kind = "adjusted" if largest["source"] == ADJUSTED else "unadjusted"
     yield SummaryFinding(
-        headline=f"The largest {kind} effect shrinks from {ratio_text(largest['hr_median'])} to "
-        f"{ratio_text(sceptic[0]['hr_median'])} for a sceptic",
+        headline=f"The largest {kind} effect shrinks from {median_text(largest)} to "
+        f"{median_text(sceptic[0])} for a sceptic",
         text=f"{effect_short(largest, labels)}: the paper prints {largest['printed']}. Combined with a sceptical prior "
         f"the hazard ratio is {hr_interval(sceptic[0])}, and the probability that it is above 1 is "
-        f"{probability_text(sceptic[0]['p_gt_1'])}. Over all priors its median runs from "
-        f"{ratio_text(lowest['hr_median'])} ({prior_label(lowest['prior'])}) to {ratio_text(highest['hr_median'])} "
+        f"{chance_text(sceptic[0], 'p_gt_1')}. Over all priors its median runs from "
+        f"{median_text(lowest)} ({prior_label(lowest['prior'])}) to {median_text(highest)} "
         f"({prior_label(highest['prior'])}): the size depends on what was believed before."
         f"{''.join(_unadjusted_words(row) for row in unadjusted)}",
         target="hazard-ratios",
@@ -110,9 +116,10 @@ def _unadjusted(table: pd.DataFrame, adjusted: dict[str, Any]) -> list[dict[str,
 
 
 def _unadjusted_words(row: dict[str, Any]) -> str:
+    chance = f", above 1 with probability {chance_text(row, 'p_gt_1')}"
     return (
         f" Unadjusted for other factors, the same comparison ({row['printed']}) gives the sceptic a hazard ratio of "
-        f"{hr_interval(row)}, above 1 with probability {probability_text(row['p_gt_1'])}."
+        f"{hr_interval(row)}{' (one-sided 97.5% bound)' if row['driven_by_prior'] else chance}."
     )
 
 
@@ -193,15 +200,14 @@ def _response(results: Results, labels: Labels, ledger: Ledger) -> Iterator[Summ
     clearest = max(rows, key=lambda row: abs(row["median"]))
     clear = [row for row in rows if max(row["p_level_lower"], 1 - row["p_level_lower"]) >= CLEAR]
     comparison = labels.comparison(clearest["factor"], clearest["level"], clearest["comparator"])
-    limits = interval_text(points_text(clearest["q025"]), points_text(clearest["q975"]))
     side = "lower" if clearest["median"] < 0 else "higher"
     p = clearest["p_level_lower"] if side == "lower" else 1 - clearest["p_level_lower"]
     yield SummaryFinding(
         headline=f"{len(clear)} of {count_text(len(rows), 'response contrast')} "
         f"{'is' if len(clear) == 1 else 'are'} clear",
         text=f"The largest, {labels.endpoint(clearest['endpoint']).lower()}, {comparison}: "
-        f"{points_text(clearest['median'])} percentage points ({limits}); the probability that the first is {side} is "
-        f"{probability_text(p)}. Clear means at least {probability_text(CLEAR)}.",
+        f"{with_interval(clearest, points_text)} percentage points; the probability that the first is {side} is "
+        f"{probability_text(p, clearest['mcse_p_level_lower'])}. Clear means at least {probability_text(CLEAR)}.",
         target="response",
         links=ledger.links(clearest["ledger_rows"]),
         evidence=evidence_words(table),

@@ -37,17 +37,49 @@ MINUS: Final = "\u2212"
 _PLAIN_LEVELS: Final = frozenset({"yes", "no", "none", "other"})
 
 
-def ratio_text(ratio: float) -> str:
-    """A hazard, risk or odds ratio to about three significant digits."""
+def supported_decimals(error: float, *, most: int) -> int:
+    """Decimals that a number may show, given its Monte Carlo standard error.
+
+    The unit of the last digit is at least one and a half standard errors, so that another run of the
+    simulation would move it by one at the most, as a rule.
+
+    Parameters
+    ----------
+    error : float
+        Monte Carlo standard error in the unit that is shown; 0 where the number is exact.
+    most : int
+        Decimals of an exact number.
+
+    Returns
+    -------
+    int
+        At most ``most``. Negative: tens (-1), hundreds (-2), and so on; an error that is not known
+        supports nothing.
+    """
+    if error == 0:
+        return most
+    return min(most, math.floor(-math.log10(1.5 * error))) if math.isfinite(error) else -most - 99
+
+
+def _rounded(value: float, decimals: int) -> str:
+    return f"{round(value, decimals):.{max(decimals, 0)}f}"
+
+
+def _first_digit(value: float) -> int:
+    """Decimals that keep one significant digit."""
+    return -math.floor(math.log10(abs(value)))
+
+
+def ratio_text(ratio: float, error: float = 0.0) -> str:
+    """A hazard, risk or odds ratio: about three significant digits, fewer where its error asks, at least one."""
     if math.isnan(ratio):
         return "–"
     if math.isinf(ratio) or ratio >= 1e4:
         return "above 10,000"
     if ratio < 0.01:
         return "below 0.01"
-    if ratio >= 99.95:
-        return f"{ratio:.0f}"
-    return f"{ratio:.1f}" if ratio >= 9.995 else f"{ratio:.2f}"
+    most = 0 if ratio >= 99.95 else 1 if ratio >= 9.995 else 2
+    return _rounded(ratio, min(most, max(supported_decimals(error, most=most), _first_digit(ratio))))
 
 
 def interval_text(lower: str, upper: str) -> str:
@@ -55,13 +87,15 @@ def interval_text(lower: str, upper: str) -> str:
     return f"{lower} to {upper}"
 
 
-def probability_text(probability: float) -> str:
-    """A posterior probability to three decimals, never 0.000 or 1.000."""
+def probability_text(probability: float, error: float = 0.0) -> str:
+    """A posterior probability to three decimals, fewer where its error asks; never 0.000 or 1.000."""
     if math.isnan(probability):
         return "–"
-    if probability >= 0.9995:
-        return "above 0.999"
-    return "below 0.001" if probability < 0.0005 else f"{probability:.3f}"
+    decimals = max(1, supported_decimals(error, most=3))
+    unit = 10.0**-decimals
+    if probability >= 1 - unit / 2:
+        return f"above {1 - unit:.{decimals}f}"
+    return f"below {unit:.{decimals}f}" if probability < unit / 2 else f"{probability:.{decimals}f}"
 
 
 def p_text(p: float) -> str:
@@ -73,26 +107,37 @@ def p_text(p: float) -> str:
     return f"{p:.3f}" if p < 0.0995 else f"{p:.2f}"
 
 
-def percent_text(fraction: float) -> str:
+def percent_text(fraction: float, error: float = 0.0) -> str:
     """A share as a percentage: whole from 10% on, which is what a few dozen patients support."""
     if math.isnan(fraction):
         return "–"
-    return f"{100 * fraction:.0f}%" if fraction >= 0.0995 else f"{100 * fraction:.1f}%"
+    decimals = _point_decimals(error, most=0 if fraction >= 0.0995 else 1)
+    text = _rounded(100 * fraction, decimals)
+    return "below 1%" if text == "0" and fraction else f"{text}%"
 
 
-def points_text(difference: float) -> str:
+def points_text(difference: float, error: float = 0.0) -> str:
     """A difference of two shares in percentage points, with its sign."""
     if math.isnan(difference):
         return "–"
-    rounded = round(100 * difference)
-    return f"{MINUS}{-rounded}" if rounded < 0 else f"+{rounded}" if rounded > 0 else "0"
+    text = _rounded(abs(100 * difference), _point_decimals(error, most=0))
+    return text if text == "0" else f"{MINUS if difference < 0 else '+'}{text}"
 
 
-def number_text(value: float) -> str:
+def _point_decimals(error: float, *, most: int) -> int:
+    """Decimals of a percentage: whole points stay while their error is below one, since tens would lose far more."""
+    decimals = supported_decimals(100 * error, most=most)
+    return max(0, decimals) if 100 * error < 1 else max(-1, decimals)
+
+
+def number_text(value: float, error: float = 0.0) -> str:
     """A plain number to at most three significant digits."""
     if math.isnan(value):
         return "–"
-    return f"{value:.3g}".replace("-", MINUS)
+    if error == 0 or value == 0:
+        return f"{value:.3g}".replace("-", MINUS)
+    first = _first_digit(value)
+    return _rounded(value, max(supported_decimals(error, most=first + 2), first)).replace("-", MINUS)
 
 
 def count_text(count: int, singular: str, plural: str = "") -> str:
