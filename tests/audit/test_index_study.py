@@ -34,7 +34,7 @@ EXPECTED = [
     ("repeated_values", "note", "hr_pfs_triple_class_abs", "0.05 and 0.051 can be the same p value"),
     ("repeated_values", "note", "p_orr_triple_class_abs", "<0.001 and <0.0001"),
     ("range_like_quartiles", "implausible", "time_since_diagnosis_median", "as a range of 126 patients"),
-    ("recurring_median", "implausible", "os_all_abs", "in 6 subgroups"),
+    ("recurring_median", "note", "os_all_abs", "in 6 subgroups"),
     ("measurement_grid", "implausible", "pfs_all_abs", "16 of 17 different times end in .9 or .0"),
     ("nested_groups", "note", "orr_all_abs", "9/19 = 47.4% in the rest"),
     ("limit_at_one", "note", "hr_pfs_triple_class", "between 0.995 and 1.005"),

@@ -50,7 +50,7 @@ def _recurs(prints: Prints, subject: tuple[str, str], text: str, rows: list[Row]
     groups = [prints.level_words(row["factor"], row["level"]) for row in rows if row["factor"] and row["level"]]
     return Finding(
         RECURRING,
-        "implausible",
+        "note",
         tuple(row["id"] for row in rows),
         printed=text,
         computed=f"in {len(groups)} subgroups, of {factors} factors with medians: "
@@ -58,8 +58,8 @@ def _recurs(prints: Prints, subject: tuple[str, str], text: str, rows: list[Row]
         explanation=f"{prints.endpoint_words(endpoint)}, {prints.group_words(population)}: subgroups by different "
         "factors "
         "share one median to the last digit. Their curves cross one half at one and the same time: few events lie "
-        "near it, or "
-        "times stand on a coarse grid, and these medians are one observation rather than several.",
+        "near it, or times stand on a coarse grid, and these medians are one observation rather than several. "
+        "Consistent papers with few events show this now and then.",
         consequence=then.DESCRIPTIVE_ONLY,
     )
 
