@@ -160,6 +160,13 @@ def test_ambiguous_print_is_named_in_summary_and_table(hostile_results: Results)
     assert "p = 0.05 (ambiguous)" in text_of(page)
 
 
+def test_methods_say_what_is_simulated(page: str) -> None:
+    shown = text_of(page)
+    assert "by inverting the simulated test" in shown
+    assert "The calibrated log-rank rows do: each comparison is simulated with" in shown
+    assert "each reading has its own rows" not in shown
+
+
 def test_summary_counts_contradictions_of_the_audit(hostile_results: Results) -> None:
     row = dict.fromkeys(hostile_results.audit.columns, "x") | {"severity": "contradiction", "ledger_rows": "orr_yes"}
     audit = pd.DataFrame([row, row], columns=hostile_results.audit.columns)

@@ -42,6 +42,11 @@ MOST_EFFECTS: Final = 6
 MOST_DENSITIES: Final = 8
 _KEYS: Final = ["source", "endpoint", "population", "factor", "level", "comparator", "printed"]
 
+_ALONE_WORDS: Final = {
+    "printed": "the estimate alone, symmetric on the log scale; its limits can differ from the print in the last digit",
+    "log_rank": "the hazard ratios that the simulated log-rank test does not reject",
+}
+
 Effect = list[dict[str, Any]]
 
 
@@ -138,14 +143,14 @@ def _forest(effects: Sequence[Effect], labels: Labels, *, name: str, source: str
     if any(row["driven_by_prior"] for effect in effects for row in effect):
         note += " “At least” and “at most”: p is printed as an inequality, which bounds one side only."
     numbers = ". ".join(_effect_numbers(effect, labels) for effect in effects)
+    alone = _ALONE_WORDS["printed" if effects[0][0]["source"] in PRINTED_RATIOS else "log_rank"]
     return export(
         Figure(
             name,
             title=f"Hazard ratios without and with moderate priors: {source}",
             alt=f"Forest plot, median and 95% interval. {numbers}.",
             caption="The same printed effect, read alone and by readers with different beliefs: median and 95% "
-            f"interval. “No prior” is the estimate alone, symmetric on the log scale; its limits can differ from the "
-            f"print in the last digit.{note}",
+            f"interval. “No prior” is {alone}.{note}",
             evidence_kind=evidence_kind,
             ledger_rows=ledger_rows,
             section="hazard-ratios",
