@@ -160,6 +160,18 @@ def test_ambiguous_print_is_named_in_summary_and_table(hostile_results: Results)
     assert "p = 0.05 (ambiguous)" in text_of(page)
 
 
+def test_priors_are_shown_with_the_ratio_they_expect_of_their_row(hostile_results: Results) -> None:
+    """A factor that was expected to protect has its own prior of the stated effect, and its own line."""
+    table = hostile_results.hazard_ratios
+    protects = table.assign(prior_mean=-table["prior_mean"], level="no", comparator="yes", printed="HR 0.50")
+    both = replace(hostile_results, hazard_ratios=pd.concat([table, protects], ignore_index=True))
+    shown = text_of(render_page(both, draw_all(both)))
+    assert shown.count("effect of the stated size (HR 2.0), moderate") == 2 + 1
+    assert shown.count("effect of the stated size (HR 0.5), moderate") == 2 + 1
+    priors = shown[shown.index("Priors on the hazard ratio, and what each implies") :]
+    assert priors.count("optimistic_moderate") == 2
+
+
 def test_methods_say_what_is_simulated(page: str) -> None:
     shown = text_of(page)
     assert "by inverting the simulated test" in shown
@@ -298,5 +310,9 @@ def test_small_numbers_in_words() -> None:
 def test_priors_are_worded_for_a_prognostic_factor() -> None:
     assert prior_label("neutral_moderate") == "no effect, moderate (sceptical)"
     assert prior_label("optimistic_weak") == "effect of the stated size, weak"
+    assert prior_label("optimistic_moderate", math.log(2)) == "effect of the stated size (HR 2.0), moderate"
+    assert prior_label("optimistic_moderate", -math.log(2)) == "effect of the stated size (HR 0.5), moderate"
+    assert prior_label("pessimistic_weak", math.log(1.25)) == "opposite effect (HR 1.25), weak"
+    assert prior_label("neutral_moderate", 0.0) == "no effect, moderate (sceptical)"
     assert prior_label("pessimistic_strong") == "opposite effect, strong"
     assert prior_label("weakly_informative") == "weakly informative"

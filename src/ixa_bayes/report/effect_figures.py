@@ -34,7 +34,7 @@ from ixa_bayes.report.plots import (
 )
 from ixa_bayes.report.results import Results
 from ixa_bayes.report.summary import CLEAR_UNDER_SCEPTICAL
-from ixa_bayes.report.wording import DIRECTIONS, FLAT, Labels, prior_label
+from ixa_bayes.report.wording import DIRECTIONS, FLAT, Labels, direction_words, prior_label
 
 WIDTH: Final = 6.4
 SHOWN_STRENGTH: Final = "moderate"
@@ -120,10 +120,10 @@ def _evidence(effects: Sequence[Effect]) -> tuple[str, tuple[str, ...]]:
 def _row_label(row: dict[str, Any]) -> str:
     if row["prior"] == FLAT:
         return "no prior"
-    words = {"neutral": "no effect (sceptical)"} | {
-        name: text for name, text in DIRECTIONS.items() if name != "neutral"
-    }
-    return words.get(_kind(row["prior"]), prior_label(row["prior"]))
+    kind = _kind(row["prior"])
+    if kind == "neutral":
+        return "no effect (sceptical)"
+    return direction_words(kind, row["prior_mean"]) if kind in DIRECTIONS else prior_label(row["prior"])
 
 
 def _forest(effects: Sequence[Effect], labels: Labels, *, name: str, source: str) -> DrawnFigure:
@@ -226,7 +226,7 @@ def _densities(effect: Effect, labels: Labels, *, name: str) -> DrawnFigure:
     drawing = MatplotlibFigure(figsize=(WIDTH, 0.9 + 1.35 * max(len(updated), 1)), layout="constrained")
     panels = np.atleast_1d(drawing.subplots(max(len(updated), 1), 1, sharex=True))
     for row, axes in zip(updated, panels, strict=False):
-        direction = prior_label(row["prior"]).removesuffix(" (sceptical)")
+        direction = prior_label(row["prior"], row["prior_mean"]).removesuffix(" (sceptical)")
         title = f"Prior: {direction}. Posterior HR {hr_interval(row)}, P(HR > 1) {chance_text(row, 'p_gt_1')}"
         density_plot(_curves(flat, row, limits), axes, limits=limits, title=title)
         axes.legend(loc="upper left")

@@ -102,7 +102,7 @@ def hazard_ratio_table(hazard_ratios: pd.DataFrame, labels: Labels, ledger: Ledg
         for column, threshold in thresholds_of(hazard_ratios).items()
     ]
     columns = [
-        (Column("Prior: belief before the paper"), lambda row: prior_label(row["prior"])),
+        (Column("Prior: belief before the paper"), lambda row: prior_label(row["prior"], row["prior_mean"])),
         (Column("HR, median (95% interval)", numeric=True), _median_cell),
         *chances,
         (Column("P(practically equal)", numeric=True), _probability_of("p_practically_equal")),
@@ -282,9 +282,9 @@ def _events_cell(row: dict[str, Any], ledger: Ledger) -> str:
 
 def prior_table(hazard_ratios: pd.DataFrame, ledger: Ledger) -> DisplayTable:
     """The priors on a log hazard ratio, with what each implies for the hazard ratio."""
-    priors = hazard_ratios.dropna(subset=["prior_sd"]).drop_duplicates("prior")
+    priors = hazard_ratios.dropna(subset=["prior_sd"]).drop_duplicates(["prior", "prior_mean"])
     columns = [
-        (Column("Prior"), lambda row: prior_label(row["prior"])),
+        (Column("Prior"), lambda row: prior_label(row["prior"], row["prior_mean"])),
         (Column("Name in the files"), lambda row: row["prior"]),
         (Column("Mean, log HR", numeric=True), lambda row: number_text(row["prior_mean"])),
         (Column("SD, log HR", numeric=True), lambda row: number_text(row["prior_sd"])),

@@ -98,8 +98,8 @@ def _largest_effect(results: Results, labels: Labels, ledger: Ledger) -> Iterato
         text=f"{effect_short(largest, labels)}: the paper prints {largest['printed']}. Combined with a sceptical prior "
         f"the hazard ratio is {hr_interval(sceptic[0])}, and the probability that it is above 1 is "
         f"{chance_text(sceptic[0], 'p_gt_1')}. Over all priors its median runs from "
-        f"{median_text(lowest)} ({prior_label(lowest['prior'])}) to {median_text(highest)} "
-        f"({prior_label(highest['prior'])}): the size depends on what was believed before."
+        f"{median_text(lowest)} ({prior_label(lowest['prior'], lowest['prior_mean'])}) to {median_text(highest)} "
+        f"({prior_label(highest['prior'], highest['prior_mean'])}): the size depends on what was believed before."
         f"{''.join(_unadjusted_words(row) for row in unadjusted)}",
         target="hazard-ratios",
         links=ledger.links_of([largest, *unadjusted]),

@@ -145,15 +145,33 @@ def count_text(count: int, singular: str, plural: str = "") -> str:
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
-def prior_label(prior: str) -> str:
-    """A prior in words a clinician can read; files keep the short names."""
+def prior_label(prior: str, mean: float = math.nan) -> str:
+    """A prior in words a clinician can read; files keep the short names.
+
+    Parameters
+    ----------
+    prior : str
+        Its name in the files.
+    mean : float
+        Its mean on the log hazard ratio, which tells the size and the direction of an expected effect.
+    """
     if prior == FLAT:
         return "no prior (the print alone)"
     direction, _, strength = prior.partition("_")
     if direction in DIRECTIONS and strength:
         sceptical = " (sceptical)" if prior == SCEPTICAL else ""
-        return f"{DIRECTIONS[direction]}, {strength}{sceptical}"
+        return f"{direction_words(direction, mean)}, {strength}{sceptical}"
     return prior.replace("_", " ")
+
+
+def direction_words(direction: str, mean: float) -> str:
+    """What a prior of the grid expects, with the hazard ratio where that is not 1."""
+    ratio = math.exp(mean)
+    if direction == "neutral" or math.isnan(ratio):
+        return DIRECTIONS[direction]
+    return (
+        f"{DIRECTIONS[direction]} (HR {f'{ratio:.1f}' if abs(ratio - round(ratio, 1)) < 1e-6 else ratio_text(ratio)})"
+    )
 
 
 @dataclass(frozen=True)
