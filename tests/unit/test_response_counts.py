@@ -190,3 +190,14 @@ def test_only_the_endpoints_asked_for(make_study: StudyMaker) -> None:
     assert {counts.endpoint for counts in response_counts(study, named)} == {"toxicity"}
     absent = ANALYSIS.model_copy(update={"endpoints": ("orr",)})
     assert response_counts(study, absent) == []
+
+
+def test_a_count_of_several_readings_is_no_rate(make_study: StudyMaker) -> None:
+    unclear = COUNTED | {"count": "2", "reading": "ambiguous", "note": "all of them, or those of two causes"}
+    (alone,) = [c for c in response_counts(make_study(*WHOLE, unclear), ANALYSIS) if c.endpoint == "toxicity"]
+    assert (alone.status, alone.candidates) == ("ambiguous", ())
+    assert "more than one reading" in alone.note
+    assert "two causes" in alone.note
+    clear = COUNTED | {"count": "2", "location": "abstract"}
+    (both,) = [c for c in response_counts(make_study(*WHOLE, unclear, clear), ANALYSIS) if c.endpoint == "toxicity"]
+    assert _cells(both) == [((2,), (126,))]

@@ -2,21 +2,23 @@
 
 Nothing is picked in silence: where the print allows several tables every one of them is analysed
 (or, beyond a handful, the ones at the ends), where an adjudication changes a table the printed one
-is analysed too, and a table that cannot be is listed with the reason.
+is analysed too, and a table that cannot be, or whose every print the text leaves ambiguous, is listed
+with the reason.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Final, Literal
 
 from ixa_bayes.models.response_analysis import ResponseAnalysis
 from ixa_bayes.study.counts import Candidate, CountTable, Rate, agreeing_with_p, count_tables, single_rates
-from ixa_bayes.study.ledger import Study
+from ixa_bayes.study.definition import PATIENTS
+from ixa_bayes.study.ledger import Row, Study, records
 
 SHOWN_AT_MOST: Final = 6
 Basis = Literal["used", "as_printed"]
-Status = Literal["unique", "unique_by_p", "several", "impossible"]
+Status = Literal["unique", "unique_by_p", "several", "impossible", "ambiguous"]
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,10 @@ class Counts:
         One empty string for a whole population.
     basis : {"used", "as_printed"}
         ``used``: with the study's adjudications; ``as_printed``: without, where that differs.
-    status : {"unique", "unique_by_p", "several", "impossible"}
+    status : {"unique", "unique_by_p", "several", "impossible", "ambiguous"}
         ``unique_by_p``: the printed p value decides between tables that the percentages allow.
+        ``ambiguous``: every row that prints the endpoint allows several readings, so that its count
+        need not be a number of patients with the endpoint; there are no candidates.
     n_candidates : int
         Tables that the print allows.
     candidates : tuple of (number, Candidate)
@@ -74,17 +78,42 @@ def response_counts(study: Study, analysis: ResponseAnalysis) -> list[Counts]:
         printed as populations of their own (regimens).
     """
     wanted = set(analysis.endpoints_of(study.definition))
-    used = [counts for counts in _all_counts(study, "used") if counts.endpoint in wanted]
+    readings = _readings(study)
+    used = [_unless_ambiguous(readings, c) for c in _all_counts(study, "used") if c.endpoint in wanted]
     if not study.definition.adjudications:
         return used
     used = [_with_adjudications(study, counts) for counts in used]
     fillings = {counts.subject: counts.candidates for counts in used}
     printed = [
-        counts
+        _unless_ambiguous(readings, counts)
         for counts in _all_counts(study.as_printed(), "as_printed")
-        if counts.endpoint in wanted and counts.candidates != fillings.get(counts.subject)
+        if counts.endpoint in wanted
     ]
-    return used + printed
+    return used + [counts for counts in printed if counts.candidates != fillings.get(counts.subject)]
+
+
+def _readings(study: Study) -> dict[str, Row]:
+    """The rows that count an endpoint, by id."""
+    counting = (row for row in records(study.statistics) if row["kind"] in ("count", "percent"))
+    return {row["id"]: row for row in counting if row["endpoint"] != PATIENTS}
+
+
+def _unless_ambiguous(readings: Mapping[str, Row], counts: Counts) -> Counts:
+    """The same counts, without candidates if no row of the endpoint, or of one of its parts, has one reading only.
+
+    A count of which the text does not say whether it counts the patients with the endpoint is no rate.
+    """
+    rows = [readings[row] for row in counts.ledger_rows if row in readings]
+    own = [row for row in rows if row["endpoint"] == counts.endpoint] or rows
+    by_endpoint: dict[str, list[Row]] = {}
+    for row in own:
+        by_endpoint.setdefault(row["endpoint"], []).append(row)
+    for printed in by_endpoint.values():
+        if all(row["reading"] == "ambiguous" for row in printed):
+            told = "; ".join(f"{row['id']}: {row['note']}" for row in printed)
+            note = f"not analysed as a rate, since the text allows more than one reading: {told}"
+            return replace(counts, status="ambiguous", candidates=(), note=note)
+    return counts
 
 
 def _with_adjudications(study: Study, counts: Counts) -> Counts:
