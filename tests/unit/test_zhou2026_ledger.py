@@ -7,6 +7,9 @@ import pandas as pd
 import pytest
 
 from ixa_bayes.formulas.printed import counts_printed_as, is_not_reached, parse_number, parse_p
+from ixa_bayes.inference.response_counts import response_counts
+from ixa_bayes.models.analysis import read_model
+from ixa_bayes.models.response_analysis import ResponseAnalysis
 from ixa_bayes.study.ledger import Study, read_study
 
 ROWS_PER_LOCATION = {
@@ -20,7 +23,7 @@ ROWS_PER_LOCATION = {
     "results/multivariable": 4,
     "results/survival_ixa_rd": 42,
     "results/adverse_events": 38,
-    "discussion": 15,
+    "discussion": 17,
 }
 
 
@@ -47,7 +50,7 @@ def fisher_two_sided(first: tuple[int, int], second: tuple[int, int]) -> float:
 
 def test_every_section_has_its_rows(table: pd.DataFrame) -> None:
     assert table["location"].value_counts().to_dict() == ROWS_PER_LOCATION
-    assert len(table) == 248
+    assert len(table) == 250
 
 
 @pytest.mark.parametrize(
@@ -95,6 +98,9 @@ def test_every_section_has_its_rows(table: pd.DataFrame) -> None:
         ("dose_after_reduction_fatigue", {"value": "2.3", "unit": "mg QW"}),
         ("treatment_window_end", {"kind": "date", "value": "January 2024"}),
         ("n_prior_lines_gt_3_yes_disc", {"value": "28.6", "count": "36"}),
+        ("n_ixa_pd_prior_lenalidomide_disc", {"population": "ixa_pd", "factor": "prior_lenalidomide", "count": "25"}),
+        ("n_ixa_pd_prior_pi_disc", {"population": "ixa_pd", "factor": "prior_pi", "count": "25"}),
+        ("dose_reduction", {"kind": "count", "count": "2", "reading": "ambiguous"}),
         ("orr_ixa_pd_disc", {"population": "ixa_pd", "value": "56.5"}),
     ],
 )
@@ -229,7 +235,7 @@ def test_a_share_of_the_whole_cohort_is_not_adjudicated(study: Study) -> None:
 
 def test_ambiguous_rows_say_their_readings(table: pd.DataFrame) -> None:
     ambiguous = table[table["reading"].eq("ambiguous")]
-    assert len(ambiguous) == 12
+    assert len(ambiguous) == 13
     assert ambiguous["note"].str.len().min() > 30
 
 
@@ -237,3 +243,22 @@ def test_every_unknown_has_a_consequence(study: Study) -> None:
     text = " ".join(unknown.what for unknown in study.definition.unknowns)
     for word in ("PFS events", "deaths", "GFR of 70", "80 or older", "cytogenetics", "follow-up", "multivariable"):
         assert word in text
+
+
+def test_neither_a_censoring_reason_nor_a_count_of_causes_is_read_as_a_rate(study: Study) -> None:
+    analysis = read_model("response_other").analysis
+    assert isinstance(analysis, ResponseAnalysis)
+    found = response_counts(study, analysis)
+    by_endpoint = {counts.endpoint: counts for counts in found}
+    for endpoint in ("dose_reduction", "non_myeloma_death"):
+        assert (by_endpoint[endpoint].status, by_endpoint[endpoint].candidates) == ("ambiguous", ())
+    others = {counts.endpoint for counts in found if counts.status == "ambiguous"}
+    assert others == {"dose_reduction", "non_myeloma_death"}
+
+
+def test_neuropathy_is_called_a_prevalence_as_its_sum_says(study: Study, table: pd.DataFrame) -> None:
+    counted = {row: int(str(table.loc[row, "count"])) for row in table.index[table["count"].ne("")]}
+    under = counted["n_preexisting_neuropathy"] - counted["neuropathy_resolved"] + counted["neuropathy_new"]
+    assert under == counted["neuropathy_1"] + counted["neuropathy_2"]
+    for endpoint in ("neuropathy", "neuropathy_grade_1", "neuropathy_grade_2"):
+        assert "prevalence, not new cases" in study.definition.endpoints[endpoint].label
