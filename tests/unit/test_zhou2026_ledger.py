@@ -1,7 +1,7 @@
 """The ledger of the index study: complete by section, equal to print where picked by hand, adjudicated with proof."""
 
 from fractions import Fraction
-from math import comb
+from math import comb, exp, sqrt
 
 import pandas as pd
 import pytest
@@ -11,6 +11,7 @@ from ixa_bayes.inference.response_counts import response_counts
 from ixa_bayes.models.analysis import read_model
 from ixa_bayes.models.response_analysis import ResponseAnalysis
 from ixa_bayes.study.ledger import Study, read_study
+from ixa_bayes.study.log_rank import n_events
 
 ROWS_PER_LOCATION = {
     "abstract": 18,
@@ -262,3 +263,21 @@ def test_neuropathy_is_called_a_prevalence_as_its_sum_says(study: Study, table: 
     assert under == counted["neuropathy_1"] + counted["neuropathy_2"]
     for endpoint in ("neuropathy", "neuropathy_grade_1", "neuropathy_grade_2"):
         assert "prevalence, not new cases" in study.definition.endpoints[endpoint].label
+
+
+def _by_formula(events: int, size: int, z: float) -> str:
+    """Hazard ratio of ``size`` of 126 patients from a log-rank z, by the formula that holds at a ratio of 1."""
+    return f"{exp(z / sqrt(events * size * (126 - size) / 126**2)):.2f}"
+
+
+def test_unknown_numbers_of_events_say_which_is_used_and_what_the_others_would_change(study: Study) -> None:
+    told = {unknown.what.split(":")[0]: unknown.consequence for unknown in study.definition.unknowns}
+    deaths, events = told["Number of deaths"], told["Number of PFS events"]
+    assert f"{max(n_events(study, 'all', 'os').values)} is used" in deaths
+    assert f"{max(n_events(study, 'all', 'pfs').values)} is used" in events
+    # z of p = 0.03, 0.0001 and 0.00018: 2.1701, 3.8906 and 3.7455 (two-sided).
+    lines, triple = ([_by_formula(d, size, z) for d in (40, 42, 44)] for size, z in ((91, 2.1701), (21, 3.8906)))
+    assert f"{lines[0]}, {lines[1]} and {lines[2]} by more than one prior line" in deaths
+    assert f"{triple[0]}, {triple[1]} and {triple[2]} at the edge" in deaths
+    assert f"{_by_formula(112, 21, 3.8906)} for {_by_formula(114, 21, 3.8906)} at the edge" in events
+    assert f"{_by_formula(112, 91, 3.7455)} for {_by_formula(114, 91, 3.7455)} by more than one prior line" in events
