@@ -172,6 +172,19 @@ def test_priors_are_shown_with_the_ratio_they_expect_of_their_row(hostile_result
     assert priors.count("optimistic_moderate") == 2
 
 
+def test_prior_data_conflict_is_shown_where_it_is_defined(hostile_results: Results) -> None:
+    flat = hostile_results.hazard_ratios["prior"].eq("flat")
+    conflict = hostile_results.hazard_ratios.assign(prior_conflict_p=flat.map({True: math.nan, False: 0.0173}))
+    shown = text_of(render_page(replace(hostile_results, hazard_ratios=conflict), []))
+    assert "hardly expected such an estimate (p of prior-data conflict 0.017)" in shown
+    assert "if the prior were right" in shown
+    assert shown.count("0.017") == 1 + int((~flat).sum())
+    agree = hostile_results.hazard_ratios.assign(prior_conflict_p=0.4)
+    assert "hardly expected" not in text_of(render_page(replace(hostile_results, hazard_ratios=agree), []))
+    undefined = hostile_results.hazard_ratios.assign(prior_conflict_p=math.nan)
+    assert "prior-data conflict" not in text_of(render_page(replace(hostile_results, hazard_ratios=undefined), []))
+
+
 def test_methods_say_what_is_simulated(page: str) -> None:
     shown = text_of(page)
     assert "by inverting the simulated test" in shown

@@ -107,6 +107,8 @@ def hazard_ratio_table(hazard_ratios: pd.DataFrame, labels: Labels, ledger: Ledg
         *chances,
         (Column("P(practically equal)", numeric=True), _probability_of("p_practically_equal")),
     ]
+    if has_conflicts(hazard_ratios):
+        columns.append((Column("p of prior-data conflict", numeric=True), lambda row: p_text(row["prior_conflict_p"])))
     return display_table(
         hazard_ratios,
         columns,
@@ -125,6 +127,11 @@ def ambiguity_words(row: dict[str, Any], ledger: Ledger, *, before: str) -> str:
     """A warning where the print of a comparison allows more than one reading, naming its rows; else empty."""
     rows = [link.row for link in ledger.ambiguous(row["ledger_rows"], factor=row["factor"])]
     return f"{before}ambiguous print: see {', '.join(rows)}" if rows else ""
+
+
+def has_conflicts(hazard_ratios: pd.DataFrame) -> bool:
+    """Whether any effect has a prior predictive p, which needs an estimate with a standard error."""
+    return "prior_conflict_p" in hazard_ratios and bool(hazard_ratios["prior_conflict_p"].notna().any())
 
 
 def _median_cell(row: dict[str, Any]) -> str:

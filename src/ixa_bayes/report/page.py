@@ -59,6 +59,7 @@ def render_page(results: Results, figures: Sequence[DrawnFigure]) -> str:
             sampled=not results.diagnostics.empty,
             input_hash=results.study.input_hash,
             n_statistics=len(results.study.statistics),
+            conflicts=effect_tables.has_conflicts(results.hazard_ratios),
             driven_by_prior=bool(results.hazard_ratios["driven_by_prior"].any()),
             touches_one=bool(not results.credibility.empty and results.credibility["touches_one"].any()),
             clear=probability_text(CLEAR),

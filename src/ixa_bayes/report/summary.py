@@ -1,5 +1,6 @@
 """The first screen: a few findings, each computed from the tables and worded for a clinician."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +23,7 @@ from ixa_bayes.report.wording import (
     SCEPTICAL,
     Labels,
     count_text,
+    p_text,
     points_text,
     prior_label,
     probability_text,
@@ -29,6 +31,7 @@ from ixa_bayes.report.wording import (
 
 WEAK: Final = "neutral_weak"
 ADJUSTED: Final = "multivariable"
+CONFLICT: Final = 0.05
 MOST_NAMED: Final = 6
 CLEAR_UNDER_WEAK: Final = 0.975
 CLEAR_UNDER_SCEPTICAL: Final = 0.95
@@ -97,7 +100,7 @@ def _largest_effect(results: Results, labels: Labels, ledger: Ledger) -> Iterato
         f"{median_text(sceptic[0])} for a sceptic",
         text=f"{effect_short(largest, labels)}: the paper prints {largest['printed']}. Combined with a sceptical prior "
         f"the hazard ratio is {hr_interval(sceptic[0])}, and the probability that it is above 1 is "
-        f"{chance_text(sceptic[0], 'p_gt_1')}. Over all priors its median runs from "
+        f"{chance_text(sceptic[0], 'p_gt_1')}{_conflict_words(sceptic[0])}. Over all priors its median runs from "
         f"{median_text(lowest)} ({prior_label(lowest['prior'], lowest['prior_mean'])}) to {median_text(highest)} "
         f"({prior_label(highest['prior'], highest['prior_mean'])}): the size depends on what was believed before."
         f"{''.join(_unadjusted_words(row) for row in unadjusted)}",
@@ -105,6 +108,14 @@ def _largest_effect(results: Results, labels: Labels, ledger: Ledger) -> Iterato
         links=ledger.links_of([largest, *unadjusted]),
         evidence=evidence_words(flat),
     )
+
+
+def _conflict_words(sceptical: dict[str, Any]) -> str:
+    """A warning where the sceptical prior hardly allows the printed estimate, so that combining the two is doubtful."""
+    p = sceptical.get("prior_conflict_p", math.nan)
+    if math.isnan(p) or p > CONFLICT:
+        return ""
+    return f"; but that prior hardly expected such an estimate (p of prior-data conflict {p_text(p)})"
 
 
 def _unadjusted(table: pd.DataFrame, adjusted: dict[str, Any]) -> list[dict[str, Any]]:

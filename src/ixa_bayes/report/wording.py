@@ -37,11 +37,14 @@ MINUS: Final = "\u2212"
 _PLAIN_LEVELS: Final = frozenset({"yes", "no", "none", "other"})
 
 
+ERRORS_PER_DIGIT: Final = 1.5
+"""Least size of the last digit that is shown, in Monte Carlo standard errors."""
+
+
 def supported_decimals(error: float, *, most: int) -> int:
     """Decimals that a number may show, given its Monte Carlo standard error.
 
-    The unit of the last digit is at least one and a half standard errors, so that another run of the
-    simulation would move it by one at the most, as a rule.
+    Another run of the simulation would move the last digit by one at the most, as a rule.
 
     Parameters
     ----------
@@ -58,7 +61,7 @@ def supported_decimals(error: float, *, most: int) -> int:
     """
     if error == 0:
         return most
-    return min(most, math.floor(-math.log10(1.5 * error))) if math.isfinite(error) else -most - 99
+    return min(most, math.floor(-math.log10(ERRORS_PER_DIGIT * error))) if math.isfinite(error) else -most - 99
 
 
 def _rounded(value: float, decimals: int) -> str:
