@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ixa_bayes.formulas.log_rank import log_rank_scores
-from ixa_bayes.formulas.log_rank_likelihood import GRID, LogRankCurve, combine, invert, simulate_curve, tail_probability
+from ixa_bayes.formulas.log_rank_likelihood import GRID, LogRankCurve, combine, invert, simulate_curve
 from ixa_bayes.formulas.normal import NormalPrior, update_normal, z_from_p
 
 SCEPTIC = NormalPrior("sceptic", 0.0, 0.355, "test")
@@ -87,20 +87,21 @@ def test_an_interval_of_z_is_the_sum_of_its_points() -> None:
 def test_inverted_test_covers_the_truth() -> None:
     curve = _normal_curve(9.0)
     limits = invert(curve, 2.5)
-    assert math.log(limits.lower) == pytest.approx((2.5 - 1.96) / 3, abs=0.03)
-    assert math.log(limits.upper) == pytest.approx((2.5 + 1.96) / 3, abs=0.03)
+    assert limits.p_above(1.0) == pytest.approx(0.99379, abs=0.002)
+    assert math.log(limits.quantile(0.025)) == pytest.approx((2.5 - 1.96) / 3, abs=0.03)
+    assert math.log(limits.quantile(0.975)) == pytest.approx((2.5 + 1.96) / 3, abs=0.03)
 
 
 def test_a_limit_that_z_cannot_reach_is_infinite() -> None:
     curve = simulate_curve(14, 112, events=42, censoring="at_end", replicates=1000, seed=1)
     limits = invert(curve, -2.2)
-    assert limits.lower == 0.0
-    assert 0.2 < limits.upper < 1.0
+    assert limits.quantile(0.025) == 0.0
+    assert 0.2 < limits.quantile(0.975) < 1.0
 
 
-def test_tail_probability_rises_with_the_hazard_ratio() -> None:
+def test_confidence_falls_with_the_hazard_ratio() -> None:
     curve = simulate_curve(21, 105, events=42, censoring="throughout", replicates=1000, seed=1)
-    tail = tail_probability(curve, 1.5)
-    assert (np.diff(tail) > -0.02).all()
-    assert tail[0] < 0.01
-    assert tail[-1] > 0.99
+    confidence = invert(curve, 1.5)
+    assert confidence.p_above(1 / 50) > 0.99
+    assert confidence.p_above(50.0) < 0.01
+    assert math.isinf(invert(curve, 50.0).quantile(0.5))

@@ -162,52 +162,43 @@ def combine(log_likelihood: FloatArray, prior: NormalPrior) -> GridPosterior:
     return GridPosterior(points, mass / mass[-1])
 
 
-@dataclass(frozen=True)
-class TestInversion:
-    """What a z says without a prior: the hazard ratios that its test does not reject.
+@dataclass(frozen=True, eq=False)
+class ConfidenceDistribution:
+    """What a z says without a prior: the hazard ratios that its one-sided tests do not reject.
 
     Attributes
     ----------
-    lower, upper : float
-        Confidence limits of the hazard ratio; 0 or infinite where even the most extreme hazard
-        ratio is not rejected.
+    tail : ndarray, shape (grid,)
+        P(Z >= z) at each hazard ratio, made to rise with it: the confidence that the hazard ratio
+        lies below.
     """
 
-    lower: float
-    upper: float
+    tail: FloatArray
+
+    def quantile(self, probability: float) -> float:
+        """Confidence limit of the hazard ratio.
+
+        0 or infinite where even the most extreme hazard ratio is not rejected, because z cannot tell
+        a large effect from an infinite one.
+        """
+        if probability <= self.tail[0]:
+            return 0.0
+        if probability >= self.tail[-1]:
+            return math.inf
+        return math.exp(float(np.interp(probability, self.tail, GRID)))
+
+    def p_above(self, hazard_ratio: float) -> float:
+        """Confidence that HR > c; at c = 1 one minus the one-sided p value of the simulated z."""
+        return 1.0 - float(np.interp(math.log(hazard_ratio), GRID, self.tail))
 
 
-def invert(curve: LogRankCurve, z: float, *, ci_prob: float = 0.95) -> TestInversion:
-    """Confidence limits of the hazard ratio by inverting the log-rank test.
+def invert(curve: LogRankCurve, z: float) -> ConfidenceDistribution:
+    """Invert the log-rank test at a printed z.
 
-    Parameters
-    ----------
-    curve : LogRankCurve
-    z : float
-    ci_prob : float
-
-    Returns
-    -------
-    TestInversion
-        The interval excludes 1 just where the p value of the simulated z does.
+    The interval between two quantiles excludes 1 just where the p value of the simulated z does.
 
     References
     ----------
     Cox & Hinkley (1974), Theoretical Statistics, section 7.2.
     """
-    tail = (1 - ci_prob) / 2
-    above = tail_probability(curve, z)
-    return TestInversion(_crossing(above, tail, default=0.0), _crossing(above, 1 - tail, default=math.inf))
-
-
-def tail_probability(curve: LogRankCurve, z: float) -> FloatArray:
-    """P(Z >= z) at each hazard ratio of the grid, shape (grid,): rises with the hazard ratio."""
-    return np.asarray(np.exp(curve.log_probability(z, math.inf)))
-
-
-def _crossing(rising: FloatArray, level: float, *, default: float) -> float:
-    """Hazard ratio at which a rising curve reaches a level; the default if it does not within the grid."""
-    monotone = np.maximum.accumulate(rising)
-    if not monotone[0] < level < monotone[-1]:
-        return default
-    return math.exp(float(np.interp(level, monotone, GRID)))
+    return ConfidenceDistribution(np.maximum.accumulate(np.exp(curve.log_probability(z, math.inf))))

@@ -6,7 +6,7 @@ from typing import Final
 
 from scipy.special import ndtr
 
-from ixa_bayes.formulas.log_rank_likelihood import GridPosterior
+from ixa_bayes.formulas.log_rank_likelihood import ConfidenceDistribution, GridPosterior
 from ixa_bayes.formulas.normal import IntervalPosterior, NormalPosterior, NormalPrior, summarise_hazard_ratio
 from ixa_bayes.models.effects import EffectAnalysis
 from ixa_bayes.study.effects import Comparison
@@ -112,7 +112,9 @@ def interval_cells(posterior: IntervalPosterior, analysis: EffectAnalysis) -> Ro
     return EXACT | posterior_cells(posterior, analysis) | {"driven_by_prior": True, "hr_bound": bound}
 
 
-def posterior_cells(posterior: IntervalPosterior | GridPosterior, analysis: EffectAnalysis) -> dict[str, float]:
+def posterior_cells(
+    posterior: IntervalPosterior | GridPosterior | ConfidenceDistribution, analysis: EffectAnalysis
+) -> dict[str, float]:
     """Median, interval and probabilities of a posterior that is known by its quantiles."""
     low, high = analysis.equivalence
     return {

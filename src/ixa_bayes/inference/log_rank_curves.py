@@ -6,9 +6,9 @@ from typing import Final, cast
 
 import numpy as np
 
-from ixa_bayes.formulas.log_rank_likelihood import GRID, LogRankCurve, combine, invert, tail_probability
+from ixa_bayes.formulas.log_rank_likelihood import LogRankCurve, combine, invert
 from ixa_bayes.formulas.normal import NormalPrior
-from ixa_bayes.inference.effect_rows import BOUND_PROBABILITY, EXACT, Row, posterior_cells, threshold_column
+from ixa_bayes.inference.effect_rows import EXACT, Row, posterior_cells
 from ixa_bayes.models.effects import EffectAnalysis
 
 BOOTSTRAPS: Final = 20
@@ -31,7 +31,7 @@ def curve_point_cells(
     def numbers(drawn: LogRankCurve) -> Numbers:
         log_likelihood = drawn.log_density(z)
         posteriors = [posterior_cells(combine(log_likelihood, prior), analysis) for prior in priors]
-        return [_inverted(drawn, z, analysis), *posteriors]
+        return [posterior_cells(invert(drawn, z), analysis), *posteriors]
 
     return [EXACT | cells for cells in _with_error(curve, numbers)]
 
@@ -52,23 +52,6 @@ def curve_interval_cells(
         bound = cells[bounded] if bounded else math.nan
         rows.append(EXACT | cells | {"driven_by_prior": True, "hr_bound": bound})
     return rows
-
-
-def _inverted(curve: LogRankCurve, z: float, analysis: EffectAnalysis) -> dict[str, float]:
-    limits, middle = invert(curve, z, ci_prob=2 * BOUND_PROBABILITY - 1), invert(curve, z, ci_prob=1e-9)
-    below = np.maximum.accumulate(tail_probability(curve, z))
-    low, high = analysis.equivalence
-
-    def p_above(ratio: float) -> float:
-        return 1.0 - float(np.interp(math.log(ratio), GRID, below))
-
-    return {
-        "hr_median": middle.lower,
-        "hr_q025": limits.lower,
-        "hr_q975": limits.upper,
-        "p_practically_equal": p_above(low) - p_above(high),
-        **{threshold_column(threshold): p_above(threshold) for threshold in analysis.thresholds},
-    }
 
 
 def _with_error(curve: LogRankCurve, numbers: Callable[[LogRankCurve], Numbers]) -> list[Row]:
