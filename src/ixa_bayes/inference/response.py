@@ -144,11 +144,16 @@ def prior_frame(analysis: ResponseAnalysis, literature: dict[tuple[str, str], Li
         about = {"prior": prior.name, "regimen": "", "endpoint": "", "meaning": prior.meaning, "source": prior.source}
         rows.append(about | _implied(prior.mean, prior.patients))
     for (regimen, endpoint), found in literature.items():
-        meaning = f"One more trial like {found.trials} of {regimen} with {found.trial_patients} patients in all."
+        meaning = f"One more study like {_studies(found)} of {regimen} with {found.trial_patients} patients in all."
         source = analysis.literature.source if analysis.literature else ""
         about = {"prior": LITERATURE, "regimen": regimen, "endpoint": endpoint, "meaning": meaning, "source": source}
         rows.append(about | _implied(found.mean, found.patients))
     return pd.DataFrame(rows)
+
+
+def _studies(found: LiteraturePrior) -> str:
+    """How many studies a prior rests on; not all of them need be trials."""
+    return f"{found.trials} {'study' if found.trials == 1 else 'studies'}"
 
 
 def _implied(mean: float, patients: float) -> Row:
@@ -275,7 +280,7 @@ def _fit_seeds(seed: int, n_fits: int) -> list[int]:
 
 
 class _LiteraturePriors:
-    """Priors from other trials for whole regimens, computed once per regimen and endpoint."""
+    """Priors from other studies for whole regimens, computed once per regimen and endpoint."""
 
     def __init__(self, study: Study, analysis: ResponseAnalysis) -> None:
         self._definition = study.definition
@@ -296,7 +301,7 @@ class _LiteraturePriors:
         found = self._of_regimen(regimen, counts.endpoint) if regimen else None
         if found is None:
             return None
-        source = f"{found.trials} trials of {regimen}, {found.trial_patients} patients"
+        source = f"{_studies(found)} of {regimen}, {found.trial_patients} patients"
         return BetaPrior(found.mean * found.patients, (1 - found.mean) * found.patients, LITERATURE, source)
 
     def describe(self, counts: Counts) -> str:
