@@ -104,6 +104,27 @@ def test_limit_of_exactly_one_has_no_finite_scepticism_limit(page: str) -> None:
     assert "has no finite scepticism limit" in text_of(page)
 
 
+@pytest.mark.parametrize(
+    ("printed", "words"),
+    [
+        ("HR 3.76 (95% CI 1.00 to 14.20), p 0.051", "a limit prints as 1; the printed p of 0.051 puts it below 1 "),
+        ("HR 3.76 (95% CI 1.00 to 14.20), p 0.049", "a limit prints as 1; the printed p of 0.049 puts it above 1 "),
+        ("HR 0.60 (95% CI 0.36 to 1.00), p <0.05", "a limit prints as 1; the printed p of <0.05 puts it below 1 "),
+        ("HR 0.60 (95% CI 0.36 to 1.00), p 0.06", "a limit prints as 1; the printed p of 0.06 puts it above 1 "),
+        ("HR 0.60 (90% CI 0.36 to 1.00), p 0.06", "a limit prints as 1; the printed p of 0.06 puts it below 1 "),
+        ("HR 0.60 (95% CI 0.36 to 1.00), p >0.05", "a limit prints as 1; the printed p of >0.05 puts it above 1 "),
+        ("HR 3.76 (95% CI 1.00 to 14.20), p 0.05", "a limit prints as 1 "),
+        ("HR 3.76 (95% CI 1.00 to 14.20)", "a limit prints as 1 "),
+    ],
+)
+def test_printed_p_tells_on_which_side_of_one_a_limit_lies(hostile_results: Results, printed: str, words: str) -> None:
+    one = hostile_results.credibility.iloc[:1].assign(touches_one=True, printed=printed)
+    shown = (
+        text_of(render_page(replace(hostile_results, credibility=one), [])).replace("&lt;", "<").replace("&gt;", ">")
+    )
+    assert f"cannot be told: {words}" in shown
+
+
 def test_both_verdicts_of_credibility_are_shown_apart(hostile_results: Results) -> None:
     """HR 2.11 (1.21 to 3.70) lies beyond its scepticism limit and would not surprise that sceptic: yes, and no."""
     one = hostile_results.credibility.iloc[:1].assign(

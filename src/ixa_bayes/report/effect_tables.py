@@ -1,10 +1,12 @@
 """Hazard ratios, their credibility and what could not be read, worded for the page."""
 
 import math
+import re
 from typing import Any, Final
 
 import pandas as pd
 
+from ixa_bayes.formulas.printed import parse_number, parse_p
 from ixa_bayes.report.display import Column, DisplayTable, Ledger, display_table
 from ixa_bayes.report.wording import (
     Labels,
@@ -27,6 +29,7 @@ SOURCE_WORDS: Final = {
     "log_rank_calibrated_edge": "at the edge of the printed p, calibrated by simulation",
 }
 _BESIDE: Final = ("log_rank_formula", "log_rank_formula_edge", "log_rank_calibrated_edge")
+_PRINTED_WITH_P: Final = re.compile(r"\((?P<level>[\d.]+)% CI (?P<lower>\S+) to (?P<upper>\S+)\), p (?P<p>\S+)$")
 PRINTED_RATIOS: Final = ("multivariable", "univariable")
 
 
@@ -172,8 +175,28 @@ def _yes_no(answer: bool | float | None) -> str:
 
 def _excludes_one(row: dict[str, Any]) -> str:
     if row["touches_one"]:
-        return "cannot be told: a limit prints as 1"
+        return f"cannot be told: a limit prints as 1{_side_by_p(row['printed'])}"
     return "yes" if row["significant"] else "no"
+
+
+def _side_by_p(printed: str) -> str:
+    """On which side of 1 the printed p value puts the limit that prints as 1; empty where it decides nothing."""
+    found = _PRINTED_WITH_P.search(printed)
+    if found is None:
+        return ""
+    alpha = round(1 - float(found["level"]) / 100, 9)
+    low, high = parse_p(found["p"]).interval()
+    touching = [name for name in ("lower", "upper") if _prints_as_one(found[name])]
+    if len(touching) != 1 or low < alpha < high:
+        return ""
+    includes_one = low >= alpha
+    side = "below" if includes_one == (touching == ["lower"]) else "above"
+    return f"; the printed p of {found['p']} puts it {side} 1"
+
+
+def _prints_as_one(limit: str) -> bool:
+    low, high = parse_number(limit).interval()
+    return low <= 1 <= high
 
 
 def scepticism_words(row: dict[str, Any]) -> str:
