@@ -170,13 +170,13 @@ def _implied_rates(row: dict[str, Any]) -> str:
 
 
 def counts_table(counts: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
-    """What the print allows as whole patients, table by table, and whether other trials give a prior."""
+    """What the print allows as whole patients, table by table, and whether other studies give a prior."""
     columns = [
         (Column("Table"), lambda row: _counts_name(row, labels)),
         (Column("Read as"), lambda row: BASIS_WORDS.get(row["basis"], str(row["basis"]).replace("_", " ")) or "used"),
         (Column("Whole patients"), lambda row: COUNT_WORDS.get(row["counts_status"], row["counts_status"])),
         (Column("Note"), lambda row: row["note"] or "–"),
-        (Column("Prior from other trials"), lambda row: row["literature_prior"]),
+        (Column("Prior from other studies"), lambda row: row["literature_prior"]),
     ]
     return display_table(
         counts,
