@@ -206,6 +206,19 @@ def test_prior_data_conflict_is_shown_where_it_is_defined(hostile_results: Resul
     assert "prior-data conflict" not in text_of(render_page(replace(hostile_results, hazard_ratios=undefined), []))
 
 
+def test_a_printed_p_that_chose_the_counts_is_no_check_of_them(hostile_results: Results) -> None:
+    chosen = "the printed p chose this table of counts, so that the Fisher p agrees with it is no check"
+    assert chosen[1:] not in text_of(render_page(hostile_results, []))
+    by_p = replace(
+        hostile_results,
+        response_counts=hostile_results.response_counts.assign(counts_status="unique_by_p", note="As read."),
+        response_contrast=hostile_results.response_contrast.assign(counts_status="unique_by_p"),
+    )
+    shown = text_of(render_page(by_p, []))
+    assert f" – {chosen}" in shown
+    assert f"As read. T{chosen[1:]}" in shown
+
+
 def test_methods_say_what_is_simulated(page: str) -> None:
     shown = text_of(page)
     assert "by inverting the simulated test" in shown

@@ -28,7 +28,9 @@ COUNT_WORDS: Final = {
     "unique_by_p": "one table fits, decided by the printed p",
     "several": "several tables fit; each is shown",
     "impossible": "no table fits the print",
+    "ambiguous": "not read as a rate: the print is ambiguous",
 }
+CHOSEN_BY_P: Final = "the printed p chose this table of counts, so that the Fisher p agrees with it is no check"
 _FOLDED_FROM: Final = 15
 _MEASURES: Final = ("difference", "risk_ratio", "odds_ratio")
 
@@ -135,7 +137,8 @@ def contrast_table(
 
 def _contrast_block(row: dict[str, Any], labels: Labels) -> str:
     comparison = labels.comparison(row["factor"], row["level"], row["comparator"])
-    return f"{comparison} ({block_name(row, labels)})"
+    chosen = f" – {CHOSEN_BY_P}" if row["counts_status"] == "unique_by_p" else ""
+    return f"{comparison} ({block_name(row, labels)}){chosen}"
 
 
 def _measure_cell(row: dict[str, Any] | None) -> str:
@@ -175,7 +178,7 @@ def counts_table(counts: pd.DataFrame, labels: Labels, ledger: Ledger) -> Displa
         (Column("Table"), lambda row: _counts_name(row, labels)),
         (Column("Read as"), lambda row: BASIS_WORDS.get(row["basis"], str(row["basis"]).replace("_", " ")) or "used"),
         (Column("Whole patients"), lambda row: COUNT_WORDS.get(row["counts_status"], row["counts_status"])),
-        (Column("Note"), lambda row: row["note"] or "–"),
+        (Column("Note"), _counts_note),
         (Column("Prior from other studies"), lambda row: row["literature_prior"]),
     ]
     return display_table(
@@ -187,6 +190,11 @@ def counts_table(counts: pd.DataFrame, labels: Labels, ledger: Ledger) -> Displa
         missing="No percentage or count of a response is printed.",
         folded=True,
     )
+
+
+def _counts_note(row: dict[str, Any]) -> str:
+    chosen = CHOSEN_BY_P[0].upper() + CHOSEN_BY_P[1:] if row["counts_status"] == "unique_by_p" else ""
+    return ". ".join(part for part in (row["note"].rstrip("."), chosen) if part) or "–"
 
 
 def _counts_name(row: dict[str, Any], labels: Labels) -> str:
