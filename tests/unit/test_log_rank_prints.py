@@ -57,6 +57,12 @@ def test_what_is_missing_is_said(make_study: StudyMaker) -> None:
     cases = [
         ([SIZES[0], CENSORED, P | {"p": "0.02"}], "patients in each group"),
         ([*SIZES, P | {"p": "0.02", "claim": "worse"}], "number of events"),
+        ([*SIZES, CENSORED | {"count": "130"}, P | {"p": "0.02", "claim": "worse"}], "number of events"),
+        ([*SIZES, CENSORED | {"count": "126"}, P | {"p": "0.02", "claim": "worse"}], "number of events"),
+        (
+            [*SIZES, {"endpoint": "rfs", "kind": "events", "count": "130"}, P | {"p": "0.02", "claim": "worse"}],
+            "does not exceed the patients",
+        ),
         (
             [SIZES[0], CENSORED, N | {"factor": "marker", "level": "yes", "count": "61"}, P | MARKER | {"p": "0.24"}],
             "patients in the group “absent”",

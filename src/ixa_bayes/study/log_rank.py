@@ -60,7 +60,7 @@ def n_events(study: Study, population: str, endpoint: str) -> Possible:
     size = sizes(study, population)
     if not censored or size.exact is None:
         return Possible(())
-    values = sorted({size.exact - int(row["count"]) for row in censored})
+    values = sorted({size.exact - int(row["count"]) for row in censored if int(row["count"]) <= size.exact})
     return Possible(tuple(values), (*size.ledger_rows, *(row["id"] for row in censored)))
 
 
@@ -123,8 +123,10 @@ def _read(
         lacking.append(f"the number of patients in the group “{unknown[0]}”")
     elif whole.exact is not None and sum(group.values[0] for group in groups) != whole.exact:
         lacking.append("the number of events among the patients compared (others have no value of the factor)")
-    if not events.values:
+    if not events.values or max(events.values) == 0:
         lacking.append("the number of events")
+    elif whole.exact is not None and max(events.values) > whole.exact:
+        lacking.append("a number of events that does not exceed the patients")
     if lacking:
         return NotExtractable(comparison, " and ".join(lacking), tuple(ids))
     medians, median_rows = _medians(comparison, rows)
