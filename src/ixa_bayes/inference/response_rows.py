@@ -37,7 +37,8 @@ _MODEL: Final = {
 _ERRORS: Final = {f"mcse_{name}": _MCSE.format(name) for name in PROBABILITIES}
 _ORIGIN: Final = {
     "basis": "used: with the study's adjudications; as_printed: without, where that gives other counts",
-    "counts_status": "unique; unique_by_p: the printed p value decides; several: the print allows several tables",
+    "counts_status": "unique; unique_by_p: the printed p value decides; several: the print allows several tables; "
+    "impossible or ambiguous: none is analysed",
     "candidate": "which of the tables that the print allows, numbered from 1",
     "n_candidates": "how many tables the print allows; none of several is preferred",
     "converged": "whether the sampler met every threshold; where not, the row has no numbers",
