@@ -17,17 +17,6 @@ BOUND_PROBABILITY: Final = 0.975
 
 Row = dict[str, object]
 
-EXACT: Final[Row] = {
-    "driven_by_prior": False,
-    "hr_bound": math.nan,
-    "prior_conflict_p": math.nan,
-    "mcse_hr_median": 0.0,
-    "mcse_hr_q025": 0.0,
-    "mcse_hr_q975": 0.0,
-    "mcse_p": 0.0,
-}
-"""Cells of a number that no simulation has touched."""
-
 
 def hazard_ratio_columns(analysis: EffectAnalysis) -> list[str]:
     """Columns of ``hazard_ratios.csv``; one ``p_gt_c`` per threshold of the analysis."""
@@ -47,10 +36,7 @@ def hazard_ratio_columns(analysis: EffectAnalysis) -> list[str]:
         "driven_by_prior",
         "hr_bound",
         "prior_conflict_p",
-        "mcse_hr_median",
-        "mcse_hr_q025",
-        "mcse_hr_q975",
-        "mcse_p",
+        *(f"mcse_{name}" for name in summarised(analysis)),
         "prior_mean",
         "prior_sd",
         "prior_source",
@@ -60,6 +46,18 @@ def hazard_ratio_columns(analysis: EffectAnalysis) -> list[str]:
         "ledger_rows",
         "evidence_kind",
     ]
+
+
+def summarised(analysis: EffectAnalysis) -> list[str]:
+    """Columns with a posterior's numbers, each of which has a Monte Carlo error of its own."""
+    thresholds = [threshold_column(threshold) for threshold in analysis.thresholds]
+    return ["hr_median", "hr_q025", "hr_q975", *thresholds, "p_practically_equal"]
+
+
+def exact_cells(analysis: EffectAnalysis) -> Row:
+    """Cells of a number that no simulation has touched."""
+    undefined: Row = {"driven_by_prior": False, "hr_bound": math.nan, "prior_conflict_p": math.nan}
+    return undefined | {f"mcse_{name}": 0.0 for name in summarised(analysis)}
 
 
 def about(comparison: Comparison, *, source: str, printed: str, ledger_rows: Sequence[str]) -> Row:
@@ -93,7 +91,7 @@ def prior_cells(prior: NormalPrior | None) -> Row:
 def normal_cells(posterior: NormalPosterior, analysis: EffectAnalysis) -> Row:
     """Summary of a normal posterior; exact."""
     summary = summarise_hazard_ratio(posterior, thresholds=analysis.thresholds, rope=analysis.equivalence)
-    return EXACT | {
+    return exact_cells(analysis) | {
         "hr_median": float(summary.median),
         "hr_q025": float(summary.lower),
         "hr_q975": float(summary.upper),
@@ -109,7 +107,7 @@ def interval_cells(posterior: IntervalPosterior, analysis: EffectAnalysis) -> Ro
     """
     one_sided = math.isinf(posterior.z_low) != math.isinf(posterior.z_high)
     bound = posterior.bound_nearest_null(BOUND_PROBABILITY) if one_sided else math.nan
-    return EXACT | posterior_cells(posterior, analysis) | {"driven_by_prior": True, "hr_bound": bound}
+    return exact_cells(analysis) | posterior_cells(posterior, analysis) | {"driven_by_prior": True, "hr_bound": bound}
 
 
 def posterior_cells(

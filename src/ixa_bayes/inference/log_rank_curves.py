@@ -8,11 +8,10 @@ import numpy as np
 
 from ixa_bayes.formulas.log_rank_likelihood import LogRankCurve, combine, invert
 from ixa_bayes.formulas.normal import NormalPrior
-from ixa_bayes.inference.effect_rows import EXACT, Row, posterior_cells
+from ixa_bayes.inference.effect_rows import Row, exact_cells, posterior_cells
 from ixa_bayes.models.effects import EffectAnalysis
 
 BOOTSTRAPS: Final = 20
-_RATIOS: Final = ("hr_median", "hr_q025", "hr_q975")
 
 Numbers = list[dict[str, float]]
 
@@ -33,7 +32,7 @@ def curve_point_cells(
         posteriors = [posterior_cells(combine(log_likelihood, prior), analysis) for prior in priors]
         return [posterior_cells(invert(drawn, z), analysis), *posteriors]
 
-    return [EXACT | cells for cells in _with_error(curve, numbers)]
+    return [exact_cells(analysis) | cells for cells in _with_error(curve, numbers)]
 
 
 def curve_interval_cells(
@@ -50,7 +49,7 @@ def curve_interval_cells(
     rows = []
     for cells in _with_error(curve, numbers):
         bound = cells[bounded] if bounded else math.nan
-        rows.append(EXACT | cells | {"driven_by_prior": True, "hr_bound": bound})
+        rows.append(exact_cells(analysis) | cells | {"driven_by_prior": True, "hr_bound": bound})
     return rows
 
 
@@ -63,10 +62,8 @@ def _with_error(curve: LogRankCurve, numbers: Callable[[LogRankCurve], Numbers])
     draws = [numbers(curve.resampled(chosen)) for chosen in columns]
     rows: list[Row] = []
     for index, cells in enumerate(found):
-        spread = {name: _sd([draw[index][name] for draw in draws]) for name in cells}
-        errors = {f"mcse_{name}": spread[name] for name in _RATIOS}
-        largest = max(value for name, value in spread.items() if name not in _RATIOS)
-        rows.append(cast("Row", cells | errors | {"mcse_p": largest}))
+        errors = {f"mcse_{name}": _sd([draw[index][name] for draw in draws]) for name in cells}
+        rows.append(cast("Row", cells | errors))
     return rows
 
 

@@ -32,7 +32,7 @@ _GROUP: Final = {
 }
 _MODEL: Final = {
     "model": "beta_binomial: each group alone; hierarchical_binomial: the groups of one factor pooled in part",
-    "prior": "name of the prior in the model file; literature: from other trials of the regimen",
+    "prior": "name of the prior in the model file; literature: from other studies of the regimen",
 }
 _ERRORS: Final = {f"mcse_{name}": _MCSE.format(name) for name in PROBABILITIES}
 _ORIGIN: Final = {

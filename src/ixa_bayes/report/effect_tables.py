@@ -85,12 +85,8 @@ def median_text(row: dict[str, Any]) -> str:
 
 
 def error_of(row: dict[str, Any], column: str) -> float:
-    """Monte Carlo standard error of a number of ``hazard_ratios.csv``; 0 where nothing was simulated.
-
-    Probabilities have an error of their own where the table holds one, else the largest of their row.
-    """
-    shared = row.get("mcse_p", 0.0) if column.startswith("p_") else 0.0
-    return float(row.get(f"mcse_{column}", shared))
+    """Monte Carlo standard error of a number of ``hazard_ratios.csv``; 0 where nothing was simulated."""
+    return float(row[f"mcse_{column}"])
 
 
 def chance_text(row: dict[str, Any], column: str) -> str:

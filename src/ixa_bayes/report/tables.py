@@ -44,10 +44,6 @@ COLUMNS: Final[Mapping[str, str]] = {
     "p_above_half": "prior probability that the rate exceeds one half",
     "hr_bound": "for p printed as an inequality: 97.5% bound of the hazard ratio nearest to 1",
     "prior_conflict_p": "prior-data conflict: two-sided prior predictive p of the estimate (Box 1980)",
-    "mcse_hr_median": "Monte Carlo standard error of hr_median; 0 where nothing was simulated",
-    "mcse_hr_q025": "Monte Carlo standard error of hr_q025",
-    "mcse_hr_q975": "Monte Carlo standard error of hr_q975",
-    "mcse_p": "largest Monte Carlo standard error of the probabilities in the row",
     "n_level": "patients with the level",
     "n_comparator": "patients with the comparator",
     "n_events": "events in both groups",
@@ -134,6 +130,8 @@ def explain(column: str) -> str:
     """
     if column in COLUMNS:
         return COLUMNS[column]
+    if column.startswith("mcse_"):
+        return f"Monte Carlo standard error of {column.removeprefix('mcse_')}; 0 where nothing was simulated"
     if column.startswith("p_gt_"):
         return f"probability that the hazard ratio exceeds {column.removeprefix('p_gt_').replace('_', '.')}"
     raise KeyError(f"column {column!r} of a result table is not explained in report/tables.py")
