@@ -34,9 +34,12 @@ err = Console(stderr=True, highlight=False)
 StudyArgument = Annotated[
     str, typer.Argument(metavar="STUDY", help="A folder with study.toml and statistics.csv, or a built-in name.")
 ]
-OutputOption = Annotated[Path, typer.Option("--output", "-o", help="Folder to write; it is replaced as a whole.")]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Folder to write, replaced as a whole; results/STUDY if not given."),
+]
 SeedOption = Annotated[int, typer.Option(help="Seed of everything random in the command.", min=0)]
-ForceOption = Annotated[bool, typer.Option("--force", help="Compute again, and replace what is there.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace what is there, even if nothing has changed.")]
 
 
 @app.command("list", epilog="Example: ixa-bayes list")
@@ -109,7 +112,7 @@ def audit(
 @app.command(epilog="Example: ixa-bayes reanalyse zhou2026 --output results/zhou2026")
 def reanalyse(
     study: StudyArgument,
-    output: OutputOption = Path("results"),
+    output: OutputOption = None,
     seed: SeedOption = DEFAULT_SEED,
     force: ForceOption = False,
 ) -> None:
@@ -128,11 +131,12 @@ def reanalyse(
         task = progress.add_task("Reading", total=None)
         outcome = run(
             study,
-            output=output,
+            output=output or Path("results") / Path(study).resolve().name,
             seed=seed,
             force=force,
             progress=lambda step, done, total: progress.update(task, description=step, completed=done, total=total),
         )
+        progress.update(task, description="Done", completed=1, total=1)
     if outcome.unchanged:
         out.print("Nothing has changed since the last run (--force computes again).")
     for line in outcome.headlines:

@@ -87,11 +87,28 @@ def test_reanalyse_writes_everything_once(tmp_path: Path) -> None:
     assert (out / "tables" / "response.csv").read_bytes() == kept
 
 
-def test_reanalyse_refuses_a_folder_of_somebody_else(tmp_path: Path) -> None:
+def test_reanalyse_never_replaces_what_it_has_not_written(tmp_path: Path) -> None:
     _run("new-study", "mine", cwd=tmp_path)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("precious")
-    failed = _run("reanalyse", "mine", "--output", "out", cwd=tmp_path)
-    assert failed.returncode == 2
-    assert "no reanalysis has written" in failed.stderr
+    for output in ("out", "mine", ".", ".."):
+        for flags in ([], ["--force"]):
+            failed = _run("reanalyse", "mine", "--output", output, *flags, cwd=tmp_path)
+            assert failed.returncode == 2, failed.stderr
+            assert "Traceback" not in failed.stderr
     assert (tmp_path / "out" / "thesis.txt").read_text() == "precious"
+    assert (tmp_path / "mine" / "statistics.csv").exists()
+
+
+def test_results_of_another_study_are_replaced_only_when_told(tmp_path: Path) -> None:
+    for name in ("mine", "yours"):
+        _run("new-study", name, cwd=tmp_path)
+    assert _run("reanalyse", "mine", cwd=tmp_path).returncode == 0
+    report = tmp_path / "results" / "mine" / "report.html"
+    before = report.stat().st_mtime_ns
+    failed = _run("reanalyse", "yours", "--output", "results/mine", cwd=tmp_path)
+    assert failed.returncode == 2
+    assert "the results of study 'mine'" in failed.stderr
+    assert report.stat().st_mtime_ns == before
+    assert _run("reanalyse", "yours", "--output", "results/mine", "--force", cwd=tmp_path).returncode == 0
+    assert report.stat().st_mtime_ns > before

@@ -48,6 +48,13 @@ def test_repeats_of_a_ratio_join_behind_the_row_with_the_interval(make_study: St
     assert not missing
 
 
+def test_roundings_of_one_effect_are_one_effect_at_its_most_precise(make_study: StudyMaker) -> None:
+    coarse = WITH_CI | {"value": "2.1", "lower": "1.2", "upper": "3.7"}
+    (ratio,), _ = printed_ratios(make_study(coarse, WITH_CI))
+    assert ratio.hazard_ratio.text == "2.11"
+    assert ratio.ledger_rows == ("row_1", "row_0")
+
+
 def test_two_different_intervals_of_one_comparison_are_both_kept(make_study: StudyMaker) -> None:
     study = make_study(WITH_CI, WITH_CI | {"upper": "3.80"})
     assert len(printed_ratios(study)[0]) == 2

@@ -23,7 +23,7 @@ FloatArray = NDArray[np.float64]
 
 GRID: Final[FloatArray] = np.linspace(-4.0, 4.0, 49)
 """Log hazard ratios that are simulated; beyond them z hardly changes any more (hazard ratios of 1/55 and 55)."""
-_BANDWIDTH: Final = 0.1
+_BANDWIDTH: Final = 0.2
 _DEFENSIVE: Final = 0.05
 _NORMAL_FROM: Final = 3.5
 _POINTS: Final = 4001

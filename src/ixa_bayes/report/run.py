@@ -87,7 +87,8 @@ def reanalyse(
     seed : int
         Seed of everything random; the same seed and inputs give the same numbers.
     force : bool
-        Compute although nothing has changed, and replace a folder that no run of ours has written.
+        Compute although nothing has changed, and replace the results of another study. A folder that
+        no run of ours has written is never replaced.
     progress : callable
         Called with the name of each step, steps done, and steps in all.
 
@@ -108,6 +109,7 @@ def reanalyse(
     output = Path(output)
     read = read_study(study)
     models = models_for(read)
+    _check_output(output, read, models, force=force)
     inputs = _inputs(read, models)
     if not force and (kept := _kept(output, inputs, seed)) is not None:
         return kept
@@ -198,10 +200,11 @@ def headlines(results: Results) -> list[str]:
     lines = []
     for _, row in table[(table["prior"] == _SCEPTICAL) & table["printed"].str.startswith("HR ")].iterrows():
         definition = results.study.definition
-        factor = definition.factors[row["factor"]].label if row["factor"] else ""
+        levels = definition.factors[row["factor"]].levels if row["factor"] else {}
+        compared = f"{levels.get(row['level'], '')} v {levels.get(row['comparator'], 'the others')}"
         endpoint = definition.endpoints[row["endpoint"]].label
         lines.append(
-            f"{endpoint}, {factor}: printed {row['printed']}; for a sceptic HR {row['hr_median']:.2f} "
+            f"{endpoint}, {compared}: printed {row['printed']}; for a sceptic HR {row['hr_median']:.2f} "
             f"({row['hr_q025']:.2f} to {row['hr_q975']:.2f}), P(HR > 1) = {row['p_gt_1']:.3f}"
         )
     return lines
@@ -234,21 +237,44 @@ def _code_hash() -> str:
 
 def _kept(output: Path, inputs: dict[str, str], seed: int) -> Outcome | None:
     """The outcome of an earlier run if its inputs are these, None if it must run again."""
-    record = output / PROVENANCE
-    if not record.exists():
-        if output.exists() and (not output.is_dir() or any(output.iterdir())):
-            found = "a folder that no reanalysis has written" if output.is_dir() else "a file"
-            mend = "choose another folder, or add --force to replace it"
-            raise InputError([Problem(f"--output {output}", found, "nothing is overwritten unasked", mend)])
-        return None
     try:
-        earlier = json.loads(record.read_text(encoding="utf-8"))
+        earlier = json.loads((output / PROVENANCE).read_text(encoding="utf-8"))
         same = earlier["inputs"] == inputs and earlier["seed"] == seed
         complete = all((output / name).exists() for name in earlier["files"])
         outcome = Outcome(output / REPORT, True, earlier["headlines"], earlier["not_converged"])
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return outcome if same and complete else None
+
+
+def _check_output(output: Path, study: Study, models: list[ModelFile], *, force: bool) -> None:
+    """Refuse to replace anything but the results of an earlier run, and never what results are made from."""
+    where, mend = f"--output {output}", "choose another folder"
+    target = output.resolve()
+    sources = [study.folder, *(model.path for model in models), Path.cwd(), Path.home()]
+    sources += [study.literature_folder] if study.literature_folder else []
+    for source in (path.resolve() for path in sources):
+        if target == source or target in source.parents:
+            raise InputError([Problem(where, f"a folder that holds {source}", "it would be deleted", mend)])
+    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
+        return
+    if not output.is_dir():
+        raise InputError([Problem(where, "a file", "results are a folder", mend)])
+    written_for = _study_of(output / PROVENANCE)
+    if written_for is None:
+        raise InputError([Problem(where, "a folder that no reanalysis has written", "it is never replaced", mend)])
+    if written_for != study.definition.name and not force:
+        found = f"the results of study {written_for!r}"
+        raise InputError([Problem(where, found, "nothing is overwritten unasked", f"{mend}, or add --force")])
+
+
+def _study_of(record: Path) -> str | None:
+    """Name of the study whose results a folder holds; None if it holds no results of ours."""
+    try:
+        earlier = json.loads(record.read_text(encoding="utf-8"))
+        return str(earlier["study"]) if {"inputs", "files"} <= set(earlier) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _write(results: Results, outcome: Outcome, folder: Path) -> None:

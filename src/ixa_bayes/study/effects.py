@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from ixa_bayes.formulas.normal import log_standard_error, z_from_p
 from ixa_bayes.formulas.printed import PrintedNumber, is_not_reached, parse_p
@@ -109,12 +110,11 @@ def printed_ratios(study: Study) -> tuple[list[PrintedRatio], list[NotExtractabl
 
 def _ratios_of(comparison: Comparison, adjustment: str, rows: Sequence[Row]) -> Iterator[PrintedRatio]:
     ids = [row["id"] for row in rows]
-    seen: set[tuple[str, str, str]] = set()
-    for row in rows:
-        printed = (row["value"], row["lower"], row["upper"])
-        if not _has_finite_interval(row) or printed in seen:
+    used: list[Row] = []
+    for row in sorted(filter(_has_finite_interval, rows), key=_coarseness):
+        if any(_same_numbers(row, finer) for finer in used):
             continue
-        seen.add(printed)
+        used.append(row)
         lower, upper, ci_prob = number(row["lower"]), number(row["upper"]), CI_PROB[row["interval"]]
         yield PrintedRatio(
             comparison,
@@ -128,8 +128,24 @@ def _ratios_of(comparison: Comparison, adjustment: str, rows: Sequence[Row]) -> 
             p=row["p"],
             ledger_rows=(row["id"], *(other for other in ids if other != row["id"])),
         )
-    if not seen:
+    if not used:
         yield from _ratio_from_p(comparison, adjustment, rows)
+
+
+def _coarseness(row: Row) -> Fraction:
+    """Product of the printed steps: the most precise print of an effect is the one that is used."""
+    return number(row["value"]).step * number(row["lower"]).step * number(row["upper"]).step
+
+
+def _same_numbers(one: Row, other: Row) -> bool:
+    """Whether two prints can be one estimate and interval, rounded differently."""
+    if one["interval"] != other["interval"]:
+        return False
+    for column in ("value", "lower", "upper"):
+        (low, high), (other_low, other_high) = (number(row[column]).exact_interval() for row in (one, other))
+        if high < other_low or other_high < low:
+            return False
+    return True
 
 
 def _has_finite_interval(row: Row) -> bool:
