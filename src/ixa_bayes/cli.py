@@ -17,7 +17,7 @@ from ixa_bayes.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-DONE, NOT_CONVERGED, BAD_INPUT = 0, 1, 2
+NOT_CONVERGED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 DEFAULT_STUDY = "zhou2026"
 DEFAULT_SEED = 20261125
 
@@ -119,23 +119,23 @@ def reanalyse(
     """Audit and reanalyse a study's printed results, ending in one page to read."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from ixa_bayes.report.run import reanalyse as run
-
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(),
-        console=err,
-    ) as progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeElapsedColumn(), console=err) as progress:
         task = progress.add_task("Reading", total=None)
-        outcome = run(
-            study,
-            output=output or Path("results") / Path(study).resolve().name,
-            seed=seed,
-            force=force,
-            progress=lambda step, done, total: progress.update(task, description=step, completed=done, total=total),
-        )
+        try:
+            from ixa_bayes.report.run import reanalyse as run  # takes seconds, in which a user may change their mind
+
+            outcome = run(
+                study,
+                output=output or Path("results") / Path(study).resolve().name,
+                seed=seed,
+                force=force,
+                progress=lambda step, done, total: progress.update(task, description=step, completed=done, total=total),
+            )
+        except KeyboardInterrupt as interruption:
+            progress.stop()
+            err.print("Stopped. Nothing was written; results of an earlier run stand as they were.")
+            raise typer.Exit(INTERRUPTED) from interruption
         progress.update(task, description="Done", completed=1, total=1)
     if outcome.unchanged:
         out.print("Nothing has changed since the last run (--force computes again).")

@@ -1,8 +1,10 @@
 """The commands as a user types them."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,17 @@ def test_reanalyse_never_replaces_what_it_has_not_written(tmp_path: Path) -> Non
             assert "Traceback" not in failed.stderr
     assert (tmp_path / "out" / "thesis.txt").read_text() == "precious"
     assert (tmp_path / "mine" / "statistics.csv").exists()
+
+
+def test_an_interrupted_run_says_so_and_writes_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ixa_bayes", "reanalyse", "zhou2026", "--output", "out"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=os.environ | NARROW) as running:
+        time.sleep(8)
+        running.send_signal(signal.SIGINT)
+        _, told = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert "Nothing was written" in told
+    assert not any(tmp_path.iterdir())
 
 
 def test_results_of_another_study_are_replaced_only_when_told(tmp_path: Path) -> None:
