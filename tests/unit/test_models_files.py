@@ -46,7 +46,7 @@ def test_without_a_design_ratio_only_neutral_priors_exist(tmp_path: Path, hazard
         ("design_ratio = 2.0", "design_ratio = 1.0", "grid"),
         ("design_ratio = 2.0", "design_ratio = -2.0", "grid.design_ratio"),
         ("equivalence = [0.8, 1.25]", "equivalence = [1.1, 1.25]", ""),
-        ("replicates = 4000", "replicates = 40", "calibration.replicates"),
+        ("replicates = 8000", "replicates = 80", "calibration.replicates"),
         ('name = "weakly_informative"', 'name = "neutral_weak"', ""),
         ("min_rows = 3", "min_rows = 3\nmaximum = 4", "literature.maximum"),
         ('kind = "published_effect"', 'kind = "guess"', "kind"),

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -57,7 +58,8 @@ def simulate(prints: Sequence[LogRankPrint], analysis: EffectAnalysis, *, seed: 
         Each comparison has its own stream, so that leaving out a later one does not change it.
     """
     seeds = [int(child.generate_state(1)[0]) for child in np.random.SeedSequence(seed).spawn(len(prints))]
-    return [_simulate_one(item, analysis, seed=own) for item, own in zip(prints, seeds, strict=True)]
+    with ThreadPoolExecutor() as pool:  # sorting and summing large arrays leave Python's lock free
+        return list(pool.map(lambda item, own: _simulate_one(item, analysis, seed=own), prints, seeds))
 
 
 def _simulate_one(item: LogRankPrint, analysis: EffectAnalysis, *, seed: int) -> Simulated:
