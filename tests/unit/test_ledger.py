@@ -77,6 +77,7 @@ def test_printed_strings_are_kept(make_study: StudyMaker) -> None:
         (HR | {"interval": ""}, "interval", "''"),
         (HR | {"adjustment": ""}, "adjustment", "an empty cell"),
         (HR | {"level": ""}, "level", "an empty cell"),
+        (HR | {"comparator": "yes"}, "comparator", "'yes'"),
     ],
 )
 def test_each_fault_names_line_column_and_value(

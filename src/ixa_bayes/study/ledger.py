@@ -286,6 +286,8 @@ def _faults_of_row(row: Row) -> Iterator[tuple[str, str, str, str]]:
         )
     if row["comparator"] and not row["level"]:
         yield "level", "an empty cell", "a comparator needs the level that is compared with it", "fill the level"
+    if row["level"] and row["level"] == row["comparator"]:
+        yield "comparator", repr(row["comparator"]), "a level is compared with another level", "correct either cell"
     if bool(row["lower"] or row["upper"]) != bool(row["interval"]):
         yield (
             "interval",
