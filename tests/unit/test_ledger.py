@@ -116,6 +116,20 @@ def test_missing_study_lists_what_is_built_in() -> None:
     assert "built in are" in _only_problem(error).rule
 
 
+@pytest.mark.parametrize("name", ["study.toml", "statistics.csv"])
+def test_either_file_of_a_study_stands_for_its_folder(tmp_path: Path, name: str) -> None:
+    folder = _write(tmp_path, _csv(FULL | RATE).encode())
+    assert read_study(folder / name).folder == folder
+
+
+def test_another_file_is_no_study(tmp_path: Path) -> None:
+    path = _write(tmp_path, _csv(FULL | RATE).encode()) / "other.csv"
+    path.write_text("a,b", encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        read_study(path)
+    assert _only_problem(error).found == "a file"
+
+
 def test_wrong_encoding_names_the_line(tmp_path: Path) -> None:
     content = _csv(FULL | RATE, FULL | RATE | {"id": "b", "note": "W\xfcrzburg"}).encode("latin-1")
     with pytest.raises(InputError) as error:

@@ -181,7 +181,7 @@ def read_study(folder: Path | str) -> Study:
     >>> study.statistics.loc["hr_os_triple_class", ["value", "lower", "upper"]].tolist()
     ['20.46', '2.97', '140.80']
     """
-    folder = locate(folder, "study")
+    folder = _folder_of(locate(folder, "study"))
     definition = read_definition(folder / DEFINITION_FILE)
     path = folder / STATISTICS_FILE
     table = _read_cells(path)
@@ -196,6 +196,16 @@ def read_study(folder: Path | str) -> Study:
         raise InputError(problems)
     study = Study(definition=definition, statistics=table.set_index("id", drop=False), folder=folder, input_hash="")
     return replace(study, input_hash=_hash(study))
+
+
+def _folder_of(path: Path) -> Path:
+    """The study's folder, also where one of its two files was named."""
+    if path.is_dir():
+        return path
+    if path.name in (DEFINITION_FILE, STATISTICS_FILE):
+        return path.parent
+    rule = f"a study is a folder with {DEFINITION_FILE} and {STATISTICS_FILE}"
+    raise InputError([Problem(str(path), "a file", rule, "name the folder that holds both")])
 
 
 def _hash(study: Study) -> str:
