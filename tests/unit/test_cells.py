@@ -38,7 +38,9 @@ def test_a_header_alone_is_an_empty_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", [("line 1", "no column 'a'"), ("line 1", "no column 'b'")]),
+        (b"", [("", "nothing")]),
+        (b"a;b\n1,0;2\n3;4\n", [("line 1", "cells separated by ';'")]),
+        (b"a\tb\n1\t2\n", [("line 1", "cells separated by tabs")]),
         (b"a,d\n", [("line 1", "column 'd'"), ("line 1", "no column 'b'")]),
         (b"a,b,b\n1,2,3\n", [("line 1", "column 'b' twice")]),
         (b'a,b\n"1\n2",3\n4\n5,6,7\n', [("line 4", "1 cells"), ("line 5", "3 cells")]),

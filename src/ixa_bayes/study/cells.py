@@ -51,6 +51,8 @@ def read_cells(
     try:
         header = [name.strip() for name in next(reader, [])]
         problems += _header_problems(header, path=path, columns=columns, required=required)
+        if problems and len(header) <= 1:  # every row would be at fault for the same reason
+            raise InputError(problems)
         start = reader.line_num + 1
         for row in reader:
             if row and len(row) != len(header):
@@ -108,6 +110,20 @@ def _header_problems(
     header: list[str], *, path: Path, columns: Collection[str], required: Collection[str]
 ) -> Iterator[Problem]:
     where = f"{path}, line 1"
+    if not header:
+        yield Problem(
+            str(path),
+            "nothing",
+            "the file is empty or begins with an empty line",
+            f"begin it with the columns {','.join(required)}",
+        )
+        return
+    if len(header) == 1 and (separator := next((mark for mark in ";\t" if mark in header[0]), None)):
+        told = {";": "';'", "\t": "tabs"}[separator]
+        yield Problem(
+            where, f"cells separated by {told}", "commas separate cells", "save it with commas and decimal points"
+        )
+        return
     for name in header:
         if name not in columns:
             yield Problem(where, f"column {name!r}", f"the columns are {', '.join(columns)}", "rename or remove it")
