@@ -78,6 +78,7 @@ def test_printed_strings_are_kept(make_study: StudyMaker) -> None:
         (HR | {"adjustment": ""}, "adjustment", "an empty cell"),
         (HR | {"level": ""}, "level", "an empty cell"),
         (HR | {"comparator": "yes"}, "comparator", "'yes'"),
+        (HR | {"value": "", "lower": "not reached", "kind": "range"}, "lower", "'not reached'"),
     ],
 )
 def test_each_fault_names_line_column_and_value(
@@ -95,6 +96,21 @@ def test_all_faults_of_both_rows_are_listed_at_once(make_study: StudyMaker) -> N
     with pytest.raises(InputError) as error:
         make_study(RATE | {"value": "130"}, HR | {"p": "2"}, RATE | {"population": "x"})
     assert len(error.value.problems) == 3
+
+
+def test_faults_are_listed_by_line(make_study: StudyMaker) -> None:
+    with pytest.raises(InputError) as error:
+        make_study(RATE | {"value": "130"}, RATE | {"population": "x"}, RATE | {"kind": "guess"})
+    assert [problem.found for problem in error.value.problems] == ["'130'", "'x'", "'guess'"]
+
+
+@pytest.mark.parametrize(
+    "cells", [RATE | {"value": "130"}, HR | {"value": "4.5"}, RATE | {"count": "8", "denominator": "7"}]
+)
+def test_what_cannot_be_reanalysed_even_if_printed_is_left_out(make_study: StudyMaker, cells: dict[str, str]) -> None:
+    with pytest.raises(InputError) as error:
+        make_study(cells)
+    assert "leave the row out and say so in unknowns" in _only_problem(error).mend
 
 
 def test_duplicate_id_is_named(make_study: StudyMaker) -> None:

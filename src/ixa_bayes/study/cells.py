@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from ixa_bayes.errors import InputError, Problem
 def at(path: Path, line: object, column: str) -> str:
     """The place of a cell, as messages name it."""
     return f"{path}, line {line}, column {column!r}"
+
+
+def line_of(problem: Problem) -> int:
+    """The line that :func:`at` wrote into a problem's place, to sort by; 0 where it names none."""
+    match = re.search(r", line (\d+), column '\w+'$", problem.where)
+    return int(match[1]) if match else 0
 
 
 def read_cells(

@@ -17,7 +17,7 @@ import pandera.pandas as pa
 
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.formulas.printed import PrintedNumber, is_not_reached, parse_number, parse_p
-from ixa_bayes.study.cells import at, read_cells, schema_problems
+from ixa_bayes.study.cells import at, line_of, read_cells, schema_problems
 from ixa_bayes.study.definition import PATIENTS, StudyDefinition, read_definition
 from ixa_bayes.study.locate import locate
 
@@ -68,6 +68,10 @@ CLAIMS: Final = ("better", "worse", "higher", "lower", "no_difference")
 RATIO_KINDS: Final = ("hazard_ratio", "odds_ratio", "risk_ratio")
 _WHOLE: Final = ("count", "denominator")
 _NUMERIC: Final = ("value", "lower", "upper", "time")
+
+_AS_PRINTED: Final = (
+    "correct the cell; if the paper really prints this, leave the row out and say so in unknowns of study.toml"
+)
 
 Row = dict[str, str]
 
@@ -185,11 +189,14 @@ def read_study(folder: Path | str) -> Study:
     definition = read_definition(folder / DEFINITION_FILE)
     path = folder / STATISTICS_FILE
     table = _read_cells(path)
-    problems = [
-        *schema_problems(table.set_index("line"), SCHEMA, path=path),
-        *_reference_problems(table, definition, path=path),
-        *_row_problems(table, path=path),
-    ]
+    problems = sorted(
+        [
+            *schema_problems(table.set_index("line"), SCHEMA, path=path),
+            *_reference_problems(table, definition, path=path),
+            *_row_problems(table, path=path),
+        ],
+        key=line_of,
+    )
     problems += _adjudication_problems(table, definition, path=folder / DEFINITION_FILE)
     problems += _literature_problems(definition, folder=folder)
     if problems:
@@ -340,11 +347,13 @@ def _number_faults(row: Row) -> Iterator[tuple[str, str, str, str]]:
                 "use a decimal point and no thousands separator",
             )
     if row["kind"] in ("percent", "survival_percent") and not 0 <= numbers.get("value", 0) <= 100:
-        yield "value", repr(row["value"]), "a percentage lies within 0 and 100", "correct the cell"
+        yield "value", repr(row["value"]), "a percentage lies within 0 and 100", _AS_PRINTED
     if row["kind"] in RATIO_KINDS:
         for column in ("value", "lower", "upper"):
             if numbers.get(column, 1) <= 0 and (column != "lower" or numbers[column] < 0):
                 yield column, repr(row[column]), "a ratio is above 0", "correct the cell"
+    if is_not_reached(row["lower"]) and "upper" in numbers:
+        yield "lower", repr(row["lower"]), "a lower limit is reached before its upper limit", "correct the limits"
     if "lower" in numbers and "upper" in numbers and numbers["lower"] > numbers["upper"]:
         yield "lower", repr(row["lower"]), f"must not exceed upper {row['upper']!r}", "exchange or correct the limits"
     elif "value" in numbers and not numbers.get("lower", numbers["value"]) <= numbers["value"] <= numbers.get(
@@ -354,14 +363,14 @@ def _number_faults(row: Row) -> Iterator[tuple[str, str, str, str]]:
             "value",
             repr(row["value"]),
             f"must lie within its interval {row['lower']} to {row['upper']}",
-            "correct the value or its limits",
+            _AS_PRINTED,
         )
     if row["count"].isdigit() and row["denominator"].isdigit() and int(row["count"]) > int(row["denominator"]):
         yield (
             "count",
             repr(row["count"]),
             f"must not exceed its denominator {row['denominator']}",
-            "correct one of them",
+            _AS_PRINTED,
         )
 
 
