@@ -232,6 +232,20 @@ def test_faults_of_the_definition(make_study: StudyMaker, old: str, new: str, fo
     assert found in {problem.found for problem in error.value.problems}
 
 
+def test_a_missing_key_is_named_without_the_rest_of_the_file(make_study: StudyMaker) -> None:
+    with pytest.raises(InputError) as error:
+        make_study(RATE, definition=DEFINITION.replace('time_unit = "months"\n', ""))
+    problem = _only_problem(error)
+    assert (problem.found, problem.rule) == ("no such key", "key time_unit is missing")
+    assert problem.mend == "add it with one of days, weeks, months, years"
+
+
+def test_a_rule_is_told_without_the_validators_words(make_study: StudyMaker) -> None:
+    with pytest.raises(InputError) as error:
+        make_study(RATE, definition=DEFINITION.replace('main_population = "all"', 'main_population = "none"'))
+    assert _only_problem(error).rule.startswith("main_population 'none' is not among")
+
+
 def test_toml_fault_names_the_line(make_study: StudyMaker) -> None:
     with pytest.raises(InputError) as error:
         make_study(RATE, definition=DEFINITION + "\n[broken\nx = 1\n")

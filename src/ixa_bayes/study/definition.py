@@ -7,9 +7,10 @@ printed, so that no number is typed twice.
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from ixa_bayes.errors import InputError, Problem
 
@@ -17,6 +18,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 LevelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=60)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 EndpointKind = Literal["binary", "time_to_event", "continuous"]
+TimeUnit = Literal["days", "weeks", "months", "years"]
 Test = Literal["fisher", "mann_whitney", "log_rank", "wald"]
 
 DEFAULT_TEST: dict[EndpointKind, Test] = {"binary": "fisher", "time_to_event": "log_rank", "continuous": "mann_whitney"}
@@ -140,7 +142,7 @@ class StudyDefinition(_Strict):
     doi: str = ""
     disease: Text
     design: Text
-    time_unit: Literal["days", "weeks", "months", "years"]
+    time_unit: TimeUnit
     main_population: Name
     literature: Text | None = None
     populations: Annotated[dict[Name, Population], Field(min_length=1)]
@@ -252,15 +254,31 @@ def read_toml(path: Path) -> dict[str, object]:
 
 def problems_of(error: ValidationError, *, path: Path) -> list[Problem]:
     """Translate what pydantic found in a TOML file into problems with a place and a mend."""
-    return [
-        Problem(
-            where=f"{path}, key {'.'.join(str(part) for part in fault['loc'])}" if fault["loc"] else str(path),
-            found=repr(fault["input"])[:80] if fault["loc"] else "keys that do not fit together",
-            rule=fault["msg"],
-            mend="remove the key or correct its name" if fault["type"] == "extra_forbidden" else "correct the key",
-        )
-        for fault in error.errors()
-    ]
+    return [_problem_of(fault, path=path) for fault in error.errors()]
+
+
+def _problem_of(fault: ErrorDetails, *, path: Path) -> Problem:
+    key = ".".join(str(part) for part in fault["loc"])
+    where = f"{path}, key {key}" if key else str(path)
+    if fault["type"] == "missing":
+        return Problem(where, "no such key", f"key {key} is missing", _how_to_add(fault["loc"]))
+    return Problem(
+        where=where,
+        found=repr(fault["input"])[:80] if key else "keys that do not fit together",
+        rule=fault["msg"].removeprefix("Value error, "),
+        mend="remove the key or correct its name" if fault["type"] == "extra_forbidden" else "correct the key",
+    )
+
+
+def _how_to_add(key: tuple[int | str, ...]) -> str:
+    match key:
+        case ("time_unit",):
+            allowed = get_args(TimeUnit)
+        case ("endpoints", _, "kind"):
+            allowed = get_args(EndpointKind)
+        case _:
+            return "add it"
+    return f"add it with one of {', '.join(allowed)}"
 
 
 def read_definition(path: Path) -> StudyDefinition:
