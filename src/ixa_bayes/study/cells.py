@@ -105,7 +105,9 @@ def _decoded(path: Path, *, if_absent: str) -> str:
         raise InputError([Problem(str(path), "no such file", "it must exist", if_absent)]) from error
     except UnicodeDecodeError as error:
         where = f"{path}, line {error.object[: error.start].count(b'\n') + 1}"
-        found = repr(error.object[error.start : error.start + 1])
+        byte = error.object[error.start : error.start + 1]
+        likely = byte.decode("cp1252", errors="replace")
+        found = repr(byte) if likely == "\ufffd" else f"{byte!r}, probably {likely!r} in Windows-1252"
         mend = "save it again as UTF-8 (in a spreadsheet: CSV UTF-8)"
         raise InputError([Problem(where, found, "the file must be UTF-8", mend)]) from error
     if "\0" in text:
