@@ -60,7 +60,7 @@ def whole_population(study: Study, labels: Labels, ledger: Ledger) -> DisplayTab
     ]
     return DisplayTable(
         "table-whole",
-        caption=f"Printed for {labels.population(study.definition.main_population).lower()}",
+        caption=f"Printed for {labels.population(study.definition.main_population)}",
         columns=(Column("Endpoint"), Column("Statistic"), Column("Printed"), Column("Where")),
         rows=tuple(rows),
         evidence=EVIDENCE,

@@ -216,7 +216,7 @@ def _response(results: Results, labels: Labels, ledger: Ledger) -> Iterator[Summ
     yield SummaryFinding(
         headline=f"{len(clear)} of {count_text(len(rows), 'response contrast')} "
         f"{'is' if len(clear) == 1 else 'are'} clear",
-        text=f"The largest, {labels.endpoint(clearest['endpoint']).lower()}, {comparison}: "
+        text=f"The largest, {labels.endpoint(clearest['endpoint'])}, {comparison}: "
         f"{with_interval(clearest, points_text)} percentage points; the probability that the first is {side} is "
         f"{probability_text(p, clearest['mcse_p_level_lower'])}. Clear means at least {probability_text(CLEAR)}.",
         target="response",

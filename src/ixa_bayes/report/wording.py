@@ -94,7 +94,8 @@ def probability_text(probability: float, error: float = 0.0) -> str:
     """A posterior probability to three decimals, fewer where its error asks; never 0.000 or 1.000."""
     if math.isnan(probability):
         return "–"
-    decimals = max(1, supported_decimals(error, most=3))
+    # Two decimals while their unit is no smaller than the error: "below 0.1" in every cell tells a reader nothing.
+    decimals = max(2 if error <= 0.01 else 1, supported_decimals(error, most=3))
     unit = 10.0**-decimals
     if probability >= 1 - unit / 2:
         return f"above {1 - unit:.{decimals}f}"
