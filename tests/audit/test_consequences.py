@@ -88,7 +88,10 @@ def test_each_interval_and_the_p_value_of_most_digits_are_reanalysed(make: Make)
     ]
     study = make(SIZE, *ratios)
     assert set(audit(study)["consequence"]) >= {then.EACH_INTERVAL}
-    assert [found.hazard_ratio.text for found in printed_ratios(study)[0]] == ["2.0", "2.01"]
+    assert [found.hazard_ratio.text for found in printed_ratios(study)[0]] == ["2.01"]
+    apart = HR | {"value": "2.11", "lower": "1.21", "upper": "3.34"}
+    found_apart = printed_ratios(make(SIZE, *ratios, apart))[0]
+    assert sorted(found.hazard_ratio.text for found in found_apart) == ["2.01", "2.11"]
     tests = [P_ROW | {"p": p, "claim": "worse"} for p in ("<0.05", "0.03", "0.031")]
     study = make(SIZE, EVENTS, _n("eczema", "yes", 21), *tests)
     assert set(audit(study)["consequence"]) >= {then.MOST_DIGITS, then.LOG_RANK_WHERE_KNOWN}

@@ -60,7 +60,9 @@ INTERVAL_NOT_P: Final = "The reanalysis uses the ratio and its interval, not the
 ONLY_WITH_EXACT_P: Final = (
     "Hazard ratios among them are reanalysed only where an exact p value gives a standard error; the others are not."
 )
-EACH_INTERVAL: Final = "Each print with an interval of its own is reanalysed on its own."
+EACH_INTERVAL: Final = (
+    "Prints that can be roundings of one estimate and interval are reanalysed once, at the most precise; others each."
+)
 ONLY_HAZARD_RATIOS: Final = "None: of printed ratios only hazard ratios are reanalysed."
 MOST_DIGITS: Final = "Where a log-rank p value is reanalysed, its exact print of most digits is used."
 P_DECIDES_AT_MOST: Final = (
