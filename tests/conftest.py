@@ -126,7 +126,8 @@ def hostile_results(tmp_path_factory: pytest.TempPathFactory) -> "Results":
     from ixa_bayes.models.effects import EffectAnalysis
     from ixa_bayes.models.response_analysis import ResponseAnalysis
     from ixa_bayes.report.run import compute
-    from ixa_bayes.study.ledger import COLUMNS, read_study
+    from ixa_bayes.study.ledger import read_study
+    from ixa_bayes.study.ledger_rows import COLUMNS
 
     folder = tmp_path_factory.mktemp("hostile")
     rows = [{"location": "results", "population": "all"} | row for row in HOSTILE_ROWS]

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu
 
 from ixa_bayes.study.definition import StudyDefinition
-from ixa_bayes.study.ledger import COLUMNS, Study
+from ixa_bayes.study.ledger import Study
+from ixa_bayes.study.ledger_rows import COLUMNS
 
 from .statistics_of_patients import Bools, Curve, Floats, cox, fisher_p, log_rank_p, printed, printed_p, wald_p
 from .themes import THEMES

@@ -7,7 +7,8 @@ import pytest
 
 from ixa_bayes.errors import InputError
 from ixa_bayes.study.audit import AUDIT_COLUMNS, audit
-from ixa_bayes.study.ledger import ADJUSTMENTS, CLAIMS, COLUMNS, INTERVALS, KINDS, Study, read_study
+from ixa_bayes.study.ledger import Study, read_study
+from ixa_bayes.study.ledger_rows import ADJUSTMENTS, CLAIMS, COLUMNS, INTERVALS, KINDS
 
 from .test_checks import DEFINITION
 

@@ -17,7 +17,8 @@ from ixa_bayes.study.audit.prints import Prints
 from ixa_bayes.study.audit.ranges import extreme_of_normal
 from ixa_bayes.study.audit.ratios import ratio_box
 from ixa_bayes.study.effects import Comparison
-from ixa_bayes.study.ledger import COLUMNS, Study, read_study
+from ixa_bayes.study.ledger import Study, read_study
+from ixa_bayes.study.ledger_rows import COLUMNS
 
 DEFINITION = """
 name = "asthma"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ixa_bayes.study.ledger import COLUMNS, read_study
+from ixa_bayes.study.ledger import read_study
+from ixa_bayes.study.ledger_rows import COLUMNS
 
 from .error_rates import (
     CLEAN_SEEDS,

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from ixa_bayes.study.ledger import COLUMNS, Study, read_study
+from ixa_bayes.study.ledger import Study, read_study
+from ixa_bayes.study.ledger_rows import COLUMNS
 
 DEFINITION = """
 name = "toy"

@@ -1,6 +1,7 @@
 import pytest
 
-from ixa_bayes.study.counts import agreeing_with_p, count_table, evaluable, single_rates, sizes
+from ixa_bayes.study.counts import agreeing_with_p, count_table, single_rates
+from ixa_bayes.study.sizes import evaluable, sizes
 
 from .conftest import StudyMaker
 

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from ixa_bayes.errors import InputError, Problem
-from ixa_bayes.study.ledger import COLUMNS, MOST_ROWS, read_study
+from ixa_bayes.study.ledger import MOST_ROWS, read_study
+from ixa_bayes.study.ledger_rows import COLUMNS
 
 from .conftest import DEFINITION, StudyMaker
 

@@ -11,7 +11,8 @@ from ixa_bayes.errors import InputError
 from ixa_bayes.formulas.printed import parse_p
 from ixa_bayes.study.audit import audit
 from ixa_bayes.study.definition import StudyDefinition
-from ixa_bayes.study.ledger import COLUMNS, KINDS, read_study
+from ixa_bayes.study.ledger import read_study
+from ixa_bayes.study.ledger_rows import COLUMNS, KINDS
 from ixa_bayes.study.literature import (
     TABLES,
     read_cited,

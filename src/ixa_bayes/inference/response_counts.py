@@ -14,7 +14,8 @@ from typing import Final, Literal
 from ixa_bayes.models.response_analysis import ResponseAnalysis
 from ixa_bayes.study.counts import Candidate, CountTable, Rate, agreeing_with_p, count_tables, single_rates
 from ixa_bayes.study.definition import PATIENTS
-from ixa_bayes.study.ledger import Row, Study, records
+from ixa_bayes.study.ledger import Study, records
+from ixa_bayes.study.ledger_rows import Row
 
 SHOWN_AT_MOST: Final = 6
 Basis = Literal["used", "as_printed"]

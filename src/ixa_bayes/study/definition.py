@@ -10,7 +10,6 @@ from pathlib import Path, PureWindowsPath
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
 
 from ixa_bayes.errors import InputError, Problem
 
@@ -254,20 +253,22 @@ def read_toml(path: Path) -> dict[str, object]:
 
 def problems_of(error: ValidationError, *, path: Path) -> list[Problem]:
     """Translate what pydantic found in a TOML file into problems with a place and a mend."""
-    return [_problem_of(fault, path=path) for fault in error.errors()]
-
-
-def _problem_of(fault: ErrorDetails, *, path: Path) -> Problem:
-    key = ".".join(str(part) for part in fault["loc"])
-    where = f"{path}, key {key}" if key else str(path)
-    if fault["type"] == "missing":
-        return Problem(where, "no such key", f"key {key} is missing", _how_to_add(fault["loc"]))
-    return Problem(
-        where=where,
-        found=repr(fault["input"])[:80] if key else "keys that do not fit together",
-        rule=fault["msg"].removeprefix("Value error, "),
-        mend="remove the key or correct its name" if fault["type"] == "extra_forbidden" else "correct the key",
-    )
+    problems = []
+    for fault in error.errors():
+        key = ".".join(str(part) for part in fault["loc"])
+        where = f"{path}, key {key}" if key else str(path)
+        if fault["type"] == "missing":
+            problem = Problem(where, "no such key", f"key {key} is missing", _how_to_add(fault["loc"]))
+        else:
+            unknown_key = fault["type"] == "extra_forbidden"
+            problem = Problem(
+                where,
+                found=repr(fault["input"])[:80] if key else "keys that do not fit together",
+                rule=fault["msg"].removeprefix("Value error, "),
+                mend="remove the key or correct its name" if unknown_key else "correct the key",
+            )
+        problems.append(problem)
+    return problems
 
 
 def _how_to_add(key: tuple[int | str, ...]) -> str:

@@ -2,13 +2,14 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from ixa_bayes.formulas.normal import log_standard_error, z_from_p
 from ixa_bayes.formulas.printed import PrintedNumber, is_not_reached, parse_p
-from ixa_bayes.study.ledger import Row, Study, number, records
+from ixa_bayes.study.ledger import Study, records
+from ixa_bayes.study.ledger_rows import Row, number
 
 CI_PROB = {"ci90": 0.90, "ci95": 0.95, "ci99": 0.99}
 
@@ -72,6 +73,26 @@ def comparison_of(row: Row) -> Comparison:
     return Comparison(row["endpoint"], row["population"], row["factor"], row["level"], row["comparator"])
 
 
+def repeats(rows: Iterable[Row], *columns: str) -> dict[tuple[Comparison, tuple[str, ...]], list[Row]]:
+    """Rows by what they compare: a paper prints one comparison in several places.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+    *columns : str
+        Columns in which repeats agree as well.
+
+    Returns
+    -------
+    dict
+        Rows by comparison and the cells of ``columns``, both in the order of the ledger.
+    """
+    groups: dict[tuple[Comparison, tuple[str, ...]], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[comparison_of(row), tuple(row[column] for column in columns)].append(row)
+    return groups
+
+
 def printed_ratios(study: Study) -> tuple[list[PrintedRatio], list[NotExtractable]]:
     """Every printed hazard ratio of the study, repeats joined.
 
@@ -93,17 +114,14 @@ def printed_ratios(study: Study) -> tuple[list[PrintedRatio], list[NotExtractabl
     The standard error is (ln U - ln L) / 2z; without an interval it is ln HR / z with z from half
     the printed two-sided p value (Parmar et al. 1998, Statistics in Medicine 17:2815, section 3).
     """
-    groups: dict[tuple[Comparison, str], list[Row]] = defaultdict(list)
-    for row in records(study.used()):
-        if row["kind"] == "hazard_ratio":
-            groups[comparison_of(row), row["adjustment"]].append(row)
+    rows = (row for row in records(study.used()) if row["kind"] == "hazard_ratio")
     found: list[PrintedRatio] = []
     missing: list[NotExtractable] = []
-    for (comparison, adjustment), rows in groups.items():
-        ratios = list(_ratios_of(comparison, adjustment, rows))
+    for (comparison, (adjustment,)), printed in repeats(rows, "adjustment").items():
+        ratios = list(_ratios_of(comparison, adjustment, printed))
         found += ratios
         if not ratios:
-            ids = tuple(row["id"] for row in rows)
+            ids = tuple(row["id"] for row in printed)
             missing.append(NotExtractable(comparison, "neither a finite interval nor an exact p value is printed", ids))
     return found, missing
 

@@ -1,16 +1,16 @@
 """Log-rank comparisons as the ledger prints them: p, group sizes, events, and which group did worse."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import inf
 
 from ixa_bayes.formulas.printed import PrintedP, is_not_reached, parse_p
-from ixa_bayes.study.counts import Possible, sizes
 from ixa_bayes.study.definition import StudyDefinition
-from ixa_bayes.study.effects import Comparison, NotExtractable, comparison_of
-from ixa_bayes.study.ledger import Row, Study, number, records
+from ixa_bayes.study.effects import Comparison, NotExtractable, repeats
+from ixa_bayes.study.ledger import Study, records
+from ixa_bayes.study.ledger_rows import Row, number
+from ixa_bayes.study.sizes import Possible, sizes
 
 
 @dataclass(frozen=True)
@@ -79,21 +79,22 @@ def log_rank_prints(study: Study) -> tuple[list[LogRankPrint], list[NotExtractab
     list of NotExtractable
         Comparisons whose p value alone does not give an effect, and what is missing.
     """
-    groups: dict[Comparison, list[Row]] = defaultdict(list)
     rows = records(study.used())
-    for row in rows:
-        endpoint = study.definition.endpoints.get(row["endpoint"])
-        if row["kind"] == "p_value" and endpoint is not None and endpoint.test_used == "log_rank":
-            groups[comparison_of(row)].append(row)
+    tests = (row for row in rows if row["kind"] == "p_value" and _is_log_rank(study.definition, row))
     found: list[LogRankPrint] = []
     missing: list[NotExtractable] = []
-    for comparison, p_rows in groups.items():
+    for (comparison, _), p_rows in repeats(tests).items():
         result = _read(study, comparison, p_rows, rows)
         if isinstance(result, LogRankPrint):
             found.append(result)
         else:
             missing.append(result)
     return found, missing
+
+
+def _is_log_rank(definition: StudyDefinition, row: Row) -> bool:
+    endpoint = definition.endpoints.get(row["endpoint"])
+    return endpoint is not None and endpoint.test_used == "log_rank"
 
 
 def _read(

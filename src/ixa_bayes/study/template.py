@@ -11,16 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from ixa_bayes.errors import InputError, Problem
-from ixa_bayes.study.ledger import (
-    ADJUSTMENTS,
-    CLAIMS,
-    COLUMNS,
-    DEFINITION_FILE,
-    INTERVALS,
-    KINDS,
-    STATISTICS_FILE,
-    read_study,
-)
+from ixa_bayes.study.ledger import DEFINITION_FILE, STATISTICS_FILE, read_study
+from ixa_bayes.study.ledger_rows import ADJUSTMENTS, CLAIMS, COLUMNS, INTERVALS, KINDS
 from ixa_bayes.study.literature import TABLES
 
 README_FILE: Final = "README.md"

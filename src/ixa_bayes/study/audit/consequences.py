@@ -6,7 +6,7 @@ code it describes; ``tests/audit/test_consequences.py`` holds the code to them.
 
 from typing import Final
 
-from ixa_bayes.study.ledger import Row
+from ixa_bayes.study.ledger_rows import Row
 
 # Values that no estimate is made from.
 DESCRIPTIVE_ONLY: Final = (

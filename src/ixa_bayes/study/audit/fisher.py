@@ -16,7 +16,7 @@ from ixa_bayes.study.audit.findings import TESTS_REPRODUCED, Finding
 from ixa_bayes.study.audit.percentages import paper_convention
 from ixa_bayes.study.audit.prints import Prints, digits, overlap, p_words
 from ixa_bayes.study.counts import MOST_CANDIDATES, CountTable
-from ixa_bayes.study.ledger import Row
+from ixa_bayes.study.ledger_rows import Row
 
 CHECK: Final = "fisher_recomputed"
 SIGNIFICANT: Final = 0.05

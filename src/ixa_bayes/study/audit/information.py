@@ -12,7 +12,7 @@ from ixa_bayes.study.audit.log_rank import information_bounds
 from ixa_bayes.study.audit.prints import Prints, is_ambiguous, row_words
 from ixa_bayes.study.audit.ratios import RatioBox, ratio_box
 from ixa_bayes.study.effects import Comparison
-from ixa_bayes.study.ledger import Row
+from ixa_bayes.study.ledger_rows import Row
 
 TOO_NARROW: Final = "interval_narrower_than_events_allow"
 INFLATION: Final = "variance_inflation"

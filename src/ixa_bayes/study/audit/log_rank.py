@@ -14,7 +14,7 @@ from ixa_bayes.study.audit.findings import TESTS_REPRODUCED, Finding
 from ixa_bayes.study.audit.prints import Prints, is_ambiguous, p_words
 from ixa_bayes.study.audit.ratios import RatioBox, ratio_box
 from ixa_bayes.study.effects import Comparison
-from ixa_bayes.study.ledger import Row, number
+from ixa_bayes.study.ledger_rows import Row, number
 
 CHECK: Final = "log_rank_p_and_medians"
 ADJUSTED: Final = "log_rank_p_and_adjusted_ratio"

@@ -10,7 +10,7 @@ from ixa_bayes.study.audit.findings import POSSIBLE_STATISTICS, Finding, Severit
 from ixa_bayes.study.audit.prints import Prints, is_ambiguous, listed, p_words, row_words
 from ixa_bayes.study.definition import PATIENTS
 from ixa_bayes.study.effects import Comparison
-from ixa_bayes.study.ledger import RATIO_KINDS, Row, number
+from ixa_bayes.study.ledger_rows import RATIO_KINDS, Row, number
 
 POOLED: Final = "pooled_median"
 CLAIM: Final = "stated_direction"

@@ -12,12 +12,11 @@ from ixa_bayes.study.audit.findings import POSSIBLE_STATISTICS, Finding
 from ixa_bayes.study.audit.prints import Prints, is_ambiguous, listed, row_words
 from ixa_bayes.study.counts import CountTable, as_percentage, count_table
 from ixa_bayes.study.definition import PATIENTS
-from ixa_bayes.study.ledger import Row, Study, number
+from ixa_bayes.study.ledger import Study
+from ixa_bayes.study.ledger_rows import Row, number
+from ixa_bayes.study.sizes import DECISIVE_AT_LEAST, DECISIVE_RATIO
 
 CHECK: Final = "counts_behind_percentages"
-DECISIVE_AT_LEAST: Final = 3
-"""Percentages that print under one convention only which the paper needs to show before the other counts as a slip."""
-DECISIVE_RATIO: Final = 3
 MOST_SUGGESTIONS: Final = 4
 
 

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from ixa_bayes.formulas.printed import PrintedNumber, is_not_reached
-from ixa_bayes.study.counts import CountTable, Possible, count_tables, evaluable, single_rates, sizes
+from ixa_bayes.study.counts import CountTable, count_tables, single_rates
 from ixa_bayes.study.definition import PATIENTS
 from ixa_bayes.study.effects import Comparison
-from ixa_bayes.study.ledger import RATIO_KINDS, Row, Study, number, records
+from ixa_bayes.study.ledger import Study, records
+from ixa_bayes.study.ledger_rows import RATIO_KINDS, Row, number
 from ixa_bayes.study.log_rank import n_events
+from ixa_bayes.study.sizes import Possible, evaluable, sizes
 
 Subject = tuple[str, str, str, str]
 INTERVAL_NAMES = {"ci95": "95% CI", "ci90": "90% CI", "ci99": "99% CI", "range": "range", "iqr": "quartiles"}

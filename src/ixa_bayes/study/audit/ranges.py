@@ -9,7 +9,7 @@ from scipy.special import ndtri
 from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import POSSIBLE_STATISTICS, Finding
 from ixa_bayes.study.audit.prints import Prints, is_ambiguous, row_words, value_of
-from ixa_bayes.study.ledger import Row
+from ixa_bayes.study.ledger_rows import Row
 
 QUARTILES: Final = "range_like_quartiles"
 OUTSIDE: Final = "value_outside_range"

@@ -11,7 +11,7 @@ from ixa_bayes.formulas.printed import PrintedP, parse_p
 from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import TESTS_REPRODUCED, Finding
 from ixa_bayes.study.audit.prints import Prints, digits, is_ambiguous, overlap, row_words, value_of
-from ixa_bayes.study.ledger import RATIO_KINDS, Row
+from ixa_bayes.study.ledger_rows import RATIO_KINDS, Row
 
 SYMMETRY: Final = "interval_symmetry"
 INTERVAL_P: Final = "interval_and_p"

@@ -9,7 +9,7 @@ from scipy.special import betainc
 from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import Finding
 from ixa_bayes.study.audit.prints import Prints, listed, value_of
-from ixa_bayes.study.ledger import Row
+from ixa_bayes.study.ledger_rows import Row
 
 RECURRING: Final = "recurring_median"
 HEAPING: Final = "measurement_grid"

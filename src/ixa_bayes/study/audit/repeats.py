@@ -9,7 +9,7 @@ from ixa_bayes.formulas.printed import PrintedNumber, is_not_reached, parse_p
 from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import POSSIBLE_STATISTICS, Finding, Severity
 from ixa_bayes.study.audit.prints import Prints, is_ambiguous, overlap
-from ixa_bayes.study.ledger import RATIO_KINDS, Row, number
+from ixa_bayes.study.ledger_rows import RATIO_KINDS, Row, number
 
 CHECK: Final = "repeated_values"
 SIGNIFICANT: Final = 0.05

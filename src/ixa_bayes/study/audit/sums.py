@@ -10,9 +10,10 @@ from ixa_bayes.formulas.two_by_two import fisher_exact_p
 from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import NUMBERS_OF_PARTICIPANTS, POSSIBLE_STATISTICS, Finding
 from ixa_bayes.study.audit.prints import Prints, Subject, digits, is_ambiguous, row_words
-from ixa_bayes.study.counts import CONVENTIONS, CountTable, Possible
+from ixa_bayes.study.counts import CountTable
 from ixa_bayes.study.definition import PATIENTS, Nesting, Subgroup
-from ixa_bayes.study.ledger import Row, number
+from ixa_bayes.study.ledger_rows import Row, number
+from ixa_bayes.study.sizes import CONVENTIONS, Possible
 
 COMPONENTS: Final = "components_add_up"
 SIZES: Final = "sizes_add_up"
