@@ -75,7 +75,13 @@ def test_printed_strings_are_kept(make_study: StudyMaker) -> None:
         (HR | {"value": "4.5"}, "value", "'4.5'"),
         (HR | {"lower": "5"}, "lower", "'5'"),
         (HR | {"value": "-2", "lower": "", "upper": "", "interval": ""}, "value", "'-2'"),
-        (HR | {"interval": ""}, "interval", "''"),
+        (HR | {"interval": ""}, "interval", "an empty cell"),
+        (HR | {"lower": "", "upper": ""}, "interval", "'ci95'"),
+        (RATE | {"value": "130", "reading": "impossible"}, "note", "an empty cell"),
+        (RATE | {"reading": "impossible", "note": "checked"}, "reading", "'impossible'"),
+        (RATE | {"reading": "unlikely"}, "reading", "'unlikely'"),
+        (RATE | {"value": "33,0", "reading": "impossible", "note": "checked"}, "value", "'33,0'"),
+        (RATE | {"p": "-0.1"}, "p", "'-0.1'"),
         (HR | {"adjustment": ""}, "adjustment", "an empty cell"),
         (HR | {"level": ""}, "level", "an empty cell"),
         (HR | {"comparator": "yes"}, "comparator", "'yes'"),
@@ -106,12 +112,51 @@ def test_faults_are_listed_by_line(make_study: StudyMaker) -> None:
 
 
 @pytest.mark.parametrize(
-    "cells", [RATE | {"value": "130"}, HR | {"value": "4.5"}, RATE | {"count": "8", "denominator": "7"}]
+    "cells",
+    [
+        RATE | {"value": "130"},
+        RATE | {"value": "-1"},
+        RATE | {"count": "8", "denominator": "7"},
+        RATE | {"kind": "survival_percent", "endpoint": "rfs", "value": "100.5", "time": "12"},
+        HR | {"value": "4.5"},
+        HR | {"value": "0.5"},
+        HR | {"lower": "5"},
+        HR | {"value": "0", "lower": "", "upper": "", "interval": ""},
+        HR | {"lower": "-0.1"},
+        HR | {"p": ">1.2"},
+        {"endpoint": "rfs", "kind": "median", "value": "4", "lower": "NR", "upper": "9", "interval": "ci95"},
+    ],
 )
-def test_what_cannot_be_reanalysed_even_if_printed_is_left_out(make_study: StudyMaker, cells: dict[str, str]) -> None:
+def test_what_is_printed_though_impossible_is_kept_where_it_is_marked_and_then_used_nowhere(
+    make_study: StudyMaker, cells: dict[str, str]
+) -> None:
     with pytest.raises(InputError) as error:
-        make_study(cells)
-    assert "leave the row out and say so in unknowns" in _only_problem(error).mend
+        make_study(RATE, cells)
+    assert "if the paper really prints this, write impossible in the column reading" in _only_problem(error).mend
+    study = make_study(RATE, cells | {"reading": "impossible", "note": "compared with the paper"})
+    assert study.statistics.index.tolist() == ["row_0", "row_1"]
+    assert study.used().index.tolist() == study.as_printed().used().index.tolist() == ["row_0"]
+
+
+def test_an_adjudicated_impossible_print_is_used_with_the_value_that_replaces_it(make_study: StudyMaker) -> None:
+    printed = RATE | {"value": "350", "reading": "impossible", "note": "compared with the paper"}
+    study = make_study(printed, HR, definition=ADJUDICATED)
+    assert study.used().loc["row_0", ["value", "reading", "adjudicated"]].tolist() == ["35.0", "", True]
+    assert study.as_printed().used().index.tolist() == ["row_1"]
+    with pytest.raises(InputError) as error:
+        make_study(printed, HR, definition=ADJUDICATED.replace("35.0", "135.0"))
+    assert _only_problem(error).rule == "a percentage lies within 0 and 100"
+
+
+def test_adjudicated_cells_of_one_row_are_checked_together(make_study: StudyMaker) -> None:
+    both = "".join(
+        f'\n[[adjudications]]\nrow = "row_0"\nfield = "{field}"\nused = "{used}"\nreason = "exchanged"\n'
+        for field, used in (("lower", "4.5"), ("upper", "5.0"), ("value", "4.7"))
+    )
+    assert make_study(HR, definition=DEFINITION + both).used().loc["row_0", "value"] == "4.7"
+    with pytest.raises(InputError) as error:
+        make_study(HR, definition=DEFINITION + both.replace("4.7", "5.7"))
+    assert "key adjudications.2 (value)" in _only_problem(error).where
 
 
 def test_duplicate_id_is_named(make_study: StudyMaker) -> None:

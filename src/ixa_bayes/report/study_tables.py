@@ -78,7 +78,8 @@ def comparisons(study: Study, labels: Labels, ledger: Ledger) -> DisplayTable:
             (
                 labels.comparison(first["factor"], first["level"], first["comparator"]),
                 labels.where(first["population"]) or "all patients",
-                _joined_prints(same) + (" (ambiguous)" if any(row["reading"] for row in same) else ""),
+                _joined_prints(same)
+                + "".join(f" ({reading})" for reading in sorted({row["reading"] for row in same} - {""})),
                 first["adjustment"] or "test",
                 CLAIM_WORDS.get(first["claim"], first["claim"]) or "–",
             ),

@@ -14,7 +14,7 @@ import pandas as pd
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.study.cells import at, line_of, read_cells, schema_problems
 from ixa_bayes.study.definition import PATIENTS, StudyDefinition, read_definition
-from ixa_bayes.study.ledger_rows import COLUMNS, SCHEMA, Row, faults_of_row
+from ixa_bayes.study.ledger_rows import COLUMNS, IMPOSSIBLE, SCHEMA, Row, faults_of_row
 from ixa_bayes.study.locate import locate
 
 MOST_ROWS: Final = 10_000
@@ -62,13 +62,16 @@ class Study:
         Returns
         -------
         pd.DataFrame
-            As ``statistics``, with a boolean column ``adjudicated``.
+            As ``statistics``, with a boolean column ``adjudicated``, without the rows whose print is
+            impossible and not adjudicated.
         """
         table = self.statistics.assign(adjudicated=False)
         for adjudication in self.definition.adjudications:
             table.loc[adjudication.row, adjudication.field] = adjudication.used
             table.loc[adjudication.row, "adjudicated"] = True
-        return table
+        impossible = table["reading"].eq(IMPOSSIBLE)
+        table.loc[impossible & table["adjudicated"], "reading"] = ""
+        return table[~impossible | table["adjudicated"]]
 
 
 def read_study(folder: Path | str) -> Study:
@@ -190,26 +193,31 @@ def _reference_problems(table: pd.DataFrame, definition: StudyDefinition, *, pat
 def _row_problems(table: pd.DataFrame, *, path: Path) -> Iterator[Problem]:
     """What a row contradicts within itself."""
     for row in records(table):
-        for column, found, rule, mend in faults_of_row(row):
-            yield Problem(at(path, row["line"], column), found, rule, mend)
+        for fault in faults_of_row(row):
+            yield Problem(at(path, row["line"], fault.column), fault.found, fault.rule, fault.mend)
 
 
 def _adjudication_problems(table: pd.DataFrame, definition: StudyDefinition, *, path: Path) -> Iterator[Problem]:
     rows = {row["id"]: row for row in records(table)}
-    seen: set[tuple[str, str]] = set()
+    cells: dict[str, dict[str, int]] = {}
     for index, adjudication in enumerate(definition.adjudications):
-        where = f"{path}, key adjudications.{index}"
-        if adjudication.row not in rows:
-            yield Problem(where, repr(adjudication.row), "must be the id of a ledger row", "correct the id")
-            continue
-        if (adjudication.row, adjudication.field) in seen:
-            yield Problem(
-                where, f"{adjudication.row}.{adjudication.field} twice", "a cell is adjudicated once", "merge the two"
-            )
-        seen.add((adjudication.row, adjudication.field))
-        changed = rows[adjudication.row] | {adjudication.field: adjudication.used}
-        for column, found, rule, mend in faults_of_row(changed):
-            yield Problem(f"{where} ({column})", found, rule, mend)
+        where, row, field = f"{path}, key adjudications.{index}", adjudication.row, adjudication.field
+        if row not in rows:
+            yield Problem(where, repr(row), "must be the id of a ledger row", "correct the id")
+        elif field in cells.setdefault(row, {}):
+            yield Problem(where, f"{row}.{field} twice", "a cell is adjudicated once", "merge the two")
+        else:
+            cells[row][field] = index
+    for row, fields in cells.items():
+        used = {field: definition.adjudications[index].used for field, index in fields.items()}
+        for fault in faults_of_row(rows[row] | used | _no_longer_impossible(rows[row])):
+            index = fields.get(fault.column, min(fields.values()))
+            yield Problem(f"{path}, key adjudications.{index} ({fault.column})", fault.found, fault.rule, fault.mend)
+
+
+def _no_longer_impossible(row: Row) -> Row:
+    """What an adjudication changes in the mark of a row: the value used must be possible."""
+    return {"reading": ""} if row["reading"] == IMPOSSIBLE else {}
 
 
 def _literature_problems(definition: StudyDefinition, *, folder: Path) -> Iterator[Problem]:

@@ -4,7 +4,8 @@ The only home of the ledger's column names. Cells stay the strings that were pri
 derived from them where they are needed (:mod:`ixa_bayes.formulas.printed`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Final
@@ -35,7 +36,7 @@ COLUMNS: Final[dict[str, str]] = {
     "time": "for survival_percent, the time it belongs to",
     "adjustment": "for ratios: univariable or multivariable",
     "claim": "what the text says of level against comparator: better, worse, higher, lower, no_difference",
-    "reading": "`ambiguous` where the text allows more than one reading (the note says which); else empty",
+    "reading": "how a doubtful print is to be read: ambiguous or impossible (see the words below); else empty",
     "note": "free text, never copied from the paper",
 }
 
@@ -59,13 +60,30 @@ KINDS: Final[dict[str, tuple[str, ...]]] = {
 INTERVALS: Final = ("ci90", "ci95", "ci99", "range", "iqr")
 ADJUSTMENTS: Final = ("univariable", "multivariable")
 CLAIMS: Final = ("better", "worse", "higher", "lower", "no_difference")
+AMBIGUOUS: Final = "ambiguous"
+IMPOSSIBLE: Final = "impossible"
+READINGS: Final = {
+    AMBIGUOUS: "the text allows more than one reading, and the note says which",
+    IMPOSSIBLE: "the paper prints what cannot be, such as a percentage of 130: the audit names it, no analysis uses it",
+}
 RATIO_KINDS: Final = ("hazard_ratio", "odds_ratio", "risk_ratio")
 _WHOLE: Final = ("count", "denominator")
 _NUMERIC: Final = ("value", "lower", "upper", "time")
 
+EMPTY: Final = "an empty cell"
 _AS_PRINTED: Final = (
-    "correct the cell; if the paper really prints this, leave the row out and say so in unknowns of study.toml"
+    f"correct the cell; if the paper really prints this, write {IMPOSSIBLE} in the column reading and a note"
 )
+
+
+@dataclass(frozen=True)
+class CellFault:
+    """One fault of a row: the column, what was found there, the rule it breaks, and the mend."""
+
+    column: str
+    found: str
+    rule: str
+    mend: str
 
 
 def _one_of(words: tuple[str, ...]) -> pa.Check:
@@ -84,7 +102,7 @@ SCHEMA: Final = pa.DataFrameSchema(
         "interval": pa.Column(str, _one_of(INTERVALS)),
         "adjustment": pa.Column(str, _one_of(ADJUSTMENTS)),
         "claim": pa.Column(str, _one_of(CLAIMS)),
-        "reading": pa.Column(str, _one_of(("ambiguous",))),
+        "reading": pa.Column(str, _one_of(tuple(READINGS))),
         **{
             column: pa.Column(str, pa.Check.str_matches(r"^\d{0,9}$", error="must be a whole number of patients"))
             for column in _WHOLE
@@ -100,46 +118,77 @@ def number(text: str) -> PrintedNumber:
     return parse_number(text)
 
 
-def faults_of_row(row: Row) -> Iterator[tuple[str, str, str, str]]:
-    """What a row contradicts within itself: column, found, rule and mend of each fault."""
-    kind = row["kind"]
-    for column in KINDS.get(kind, ()):
+def faults_of_row(row: Row) -> Iterator[CellFault]:
+    """What a row lacks, what cannot be read in it, and what it contradicts within itself.
+
+    A row that is marked as printed though impossible (``reading`` is ``impossible``) is not at fault for
+    that, and is at fault if nothing in it is impossible: what other rows contradict, the audit finds.
+    """
+    yield from _missing_cells(row)
+    unreadable = [*_unreadable_numbers(row), *_unreadable_p(row)]
+    yield from unreadable
+    impossible = list(impossible_in(row))
+    if row["reading"] != IMPOSSIBLE:
+        yield from impossible
+    elif not impossible and not unreadable:
+        rule = "nothing in this row is impossible by itself; the audit finds what other rows contradict"
+        yield CellFault("reading", repr(IMPOSSIBLE), rule, "empty the cell")
+
+
+def impossible_in(row: Row) -> Iterator[CellFault]:
+    """What a row says that no patients can give, whatever other rows say; cells that cannot be read are left out."""
+    if row["p"] and _p_beyond_its_limits(row["p"]):
+        yield CellFault("p", repr(row["p"]), "a p value lies within 0 and 1", _AS_PRINTED)
+    numbers = _numbers(row)
+    if row["kind"] in ("percent", "survival_percent") and not 0 <= numbers.get("value", 0) <= 100:
+        yield CellFault("value", repr(row["value"]), "a percentage lies within 0 and 100", _AS_PRINTED)
+    if row["kind"] in RATIO_KINDS:
+        for column in ("value", "lower", "upper"):
+            if numbers.get(column, 1) <= 0 and (column != "lower" or numbers[column] < 0):
+                yield CellFault(column, repr(row[column]), "a ratio is above 0", _AS_PRINTED)
+    yield from _impossible_limits(row, numbers)
+    if row["count"].isdigit() and row["denominator"].isdigit() and int(row["count"]) > int(row["denominator"]):
+        rule = f"must not exceed its denominator {row['denominator']}"
+        yield CellFault("count", repr(row["count"]), rule, _AS_PRINTED)
+
+
+def _impossible_limits(row: Row, numbers: Mapping[str, Fraction]) -> Iterator[CellFault]:
+    lower, upper, value = (numbers.get(column) for column in ("lower", "upper", "value"))
+    if is_not_reached(row["lower"]) and upper is not None:
+        yield CellFault("lower", repr(row["lower"]), "a lower limit is reached before its upper limit", _AS_PRINTED)
+    if lower is not None and upper is not None and lower > upper:
+        rule = f"must not exceed upper {row['upper']!r}"
+        yield CellFault("lower", repr(row["lower"]), rule, f"exchange the limits, or {_AS_PRINTED}")
+    elif value is not None and ((lower is not None and value < lower) or (upper is not None and value > upper)):
+        rule = f"must lie within its interval {row['lower']} to {row['upper']}"
+        yield CellFault("value", repr(row["value"]), rule, _AS_PRINTED)
+
+
+def _missing_cells(row: Row) -> Iterator[CellFault]:
+    for column in KINDS.get(row["kind"], ()):
         if not row[column]:
-            yield (
-                column,
-                "an empty cell",
-                f"a row of kind {kind} needs it",
-                "fill it with what is printed, or use another kind",
-            )
-    if row["reading"] == "ambiguous" and not row["note"]:
-        yield (
-            "note",
-            "an empty cell",
-            "an ambiguous row says which readings there are",
-            "write the readings in the note",
+            rule = f"a row of kind {row['kind']} needs it"
+            yield CellFault(column, EMPTY, rule, "fill it with what is printed, or use another kind")
+    if row["reading"] == AMBIGUOUS and not row["note"]:
+        rule = "an ambiguous row says which readings there are"
+        yield CellFault("note", EMPTY, rule, "write the readings in the note")
+    if row["reading"] == IMPOSSIBLE and not row["note"]:
+        rule = "an impossible row says that this is really printed, since a typing error is likelier"
+        yield CellFault(
+            "note", EMPTY, rule, "write in the note that you compared it with the paper, and what you think"
         )
     if row["comparator"] and not row["level"]:
-        yield "level", "an empty cell", "a comparator needs the level that is compared with it", "fill the level"
+        rule = "a comparator needs the level that is compared with it"
+        yield CellFault("level", EMPTY, rule, "fill the level")
     if row["level"] and row["level"] == row["comparator"]:
-        yield "comparator", repr(row["comparator"]), "a level is compared with another level", "correct either cell"
-    if bool(row["lower"] or row["upper"]) != bool(row["interval"]):
-        yield (
-            "interval",
-            repr(row["interval"]),
-            "limits and the name of their interval come together",
-            "fill interval with ci95, range or iqr, or empty the limits",
-        )
-    if row["p"]:
-        try:
-            parse_p(row["p"])
-        except ValueError:
-            yield (
-                "p",
-                repr(row["p"]),
-                "a p value lies within 0 and 1 and is printed like 0.008, <0.001 or NS",
-                "correct the cell",
-            )
-    yield from _number_faults(row)
+        rule = "a level is compared with another level"
+        yield CellFault("comparator", repr(row["comparator"]), rule, "correct either cell")
+    if (row["lower"] or row["upper"]) and not row["interval"]:
+        rule = "limits and the name of their interval come together"
+        yield CellFault("interval", EMPTY, rule, f"fill it with one of {', '.join(INTERVALS)}, or empty the limits")
+    if row["interval"] and not (row["lower"] or row["upper"]):
+        rule = "limits and the name of their interval come together"
+        yield CellFault("interval", repr(row["interval"]), rule, "fill lower and upper, or empty the cell")
 
 
 def _may_be_not_reached(row: Row, column: str) -> bool:
@@ -148,44 +197,43 @@ def _may_be_not_reached(row: Row, column: str) -> bool:
     return allowed and is_not_reached(row[column])
 
 
-def _number_faults(row: Row) -> Iterator[tuple[str, str, str, str]]:
-    numbers: dict[str, Fraction] = {}
+def _numeric_cells(row: Row) -> Iterator[str]:
+    """Columns of a row that hold a printed number."""
     for column in _NUMERIC:
-        text = row[column]
-        if not text or (row["kind"] == "date" and column == "value") or _may_be_not_reached(row, column):
-            continue
-        try:
-            numbers[column] = number(text).exact
-        except ValueError:
-            yield (
-                column,
-                repr(text),
-                "must be a printed number such as 33.0, or `not reached`",
-                "use a decimal point and no thousands separator",
-            )
-    if row["kind"] in ("percent", "survival_percent") and not 0 <= numbers.get("value", 0) <= 100:
-        yield "value", repr(row["value"]), "a percentage lies within 0 and 100", _AS_PRINTED
-    if row["kind"] in RATIO_KINDS:
-        for column in ("value", "lower", "upper"):
-            if numbers.get(column, 1) <= 0 and (column != "lower" or numbers[column] < 0):
-                yield column, repr(row[column]), "a ratio is above 0", "correct the cell"
-    if is_not_reached(row["lower"]) and "upper" in numbers:
-        yield "lower", repr(row["lower"]), "a lower limit is reached before its upper limit", "correct the limits"
-    if "lower" in numbers and "upper" in numbers and numbers["lower"] > numbers["upper"]:
-        yield "lower", repr(row["lower"]), f"must not exceed upper {row['upper']!r}", "exchange or correct the limits"
-    elif "value" in numbers and not numbers.get("lower", numbers["value"]) <= numbers["value"] <= numbers.get(
-        "upper", numbers["value"]
-    ):
-        yield (
-            "value",
-            repr(row["value"]),
-            f"must lie within its interval {row['lower']} to {row['upper']}",
-            _AS_PRINTED,
-        )
-    if row["count"].isdigit() and row["denominator"].isdigit() and int(row["count"]) > int(row["denominator"]):
-        yield (
-            "count",
-            repr(row["count"]),
-            f"must not exceed its denominator {row['denominator']}",
-            _AS_PRINTED,
-        )
+        is_date = row["kind"] == "date" and column == "value"
+        if row[column] and not is_date and not _may_be_not_reached(row, column):
+            yield column
+
+
+def _numbers(row: Row) -> dict[str, Fraction]:
+    """The numbers of a row that can be read."""
+    return {column: found.exact for column in _numeric_cells(row) if (found := _readable(row[column]))}
+
+
+def _readable(text: str) -> PrintedNumber | None:
+    try:
+        return number(text)
+    except ValueError:
+        return None
+
+
+def _unreadable_numbers(row: Row) -> Iterator[CellFault]:
+    for column in _numeric_cells(row):
+        if _readable(row[column]) is None:
+            rule = "must be a printed number such as 33.0, or `not reached`"
+            yield CellFault(column, repr(row[column]), rule, "use a decimal point and no thousands separator")
+
+
+def _unreadable_p(row: Row) -> Iterator[CellFault]:
+    if not row["p"] or _p_beyond_its_limits(row["p"]):
+        return
+    try:
+        parse_p(row["p"])
+    except ValueError:
+        rule = "a p value lies within 0 and 1 and is printed like 0.008, <0.001 or NS"
+        yield CellFault("p", repr(row["p"]), rule, "correct the cell")
+
+
+def _p_beyond_its_limits(text: str) -> bool:
+    found = _readable(text.lstrip("<>=≤≥⩽⩾ "))
+    return found is not None and not 0 <= found.exact <= 1

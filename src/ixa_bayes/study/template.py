@@ -12,7 +12,7 @@ from typing import Final
 
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.study.ledger import DEFINITION_FILE, STATISTICS_FILE, read_study
-from ixa_bayes.study.ledger_rows import ADJUSTMENTS, CLAIMS, COLUMNS, INTERVALS, KINDS
+from ixa_bayes.study.ledger_rows import ADJUSTMENTS, CLAIMS, COLUMNS, INTERVALS, KINDS, READINGS
 from ixa_bayes.study.literature import TABLES
 
 README_FILE: Final = "README.md"
@@ -95,7 +95,9 @@ def format_description() -> str:
             _RULES,
             *("## Columns", "", "| column | meaning |", "|---|---|", *columns, ""),
             *("## Kinds", "", "| kind | cells it needs |", "|---|---|", *kinds, ""),
-            *("## Words", "", *(f"- `{column}`: {', '.join(allowed)}" for column, allowed in words.items()), ""),
+            *("## Words", "", *(f"- `{column}`: {', '.join(allowed)}" for column, allowed in words.items())),
+            *(f"- `reading` `{word}`: {meaning}" for word, meaning in READINGS.items()),
+            "",
             _LITERATURE_RULES + "\n".join(tables) + "\n",
         ]
     )

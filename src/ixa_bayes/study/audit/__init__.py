@@ -7,6 +7,7 @@ import pandas as pd
 
 from ixa_bayes.study.audit.findings import AUDIT_COLUMNS, SEVERITIES, Finding, findings_table
 from ixa_bayes.study.audit.fisher import check_fisher
+from ixa_bayes.study.audit.impossible import check_impossible
 from ixa_bayes.study.audit.information import check_information
 from ixa_bayes.study.audit.log_rank import check_log_rank
 from ixa_bayes.study.audit.medians import check_claims, check_medians
@@ -23,6 +24,7 @@ from ixa_bayes.study.ledger import Study
 __all__ = ["AUDIT_COLUMNS", "CHECKS", "SEVERITIES", "Finding", "audit"]
 
 CHECKS: Final[tuple[Callable[[Prints], Iterator[Finding]], ...]] = (
+    check_impossible,
     check_percentages,
     check_sums,
     check_fisher,

@@ -16,6 +16,9 @@ DESCRIPTIVE_ONLY: Final = (
 THIS_FINDING_ONLY: Final = "None: these counts stand in this finding alone."
 NOT_CHECKED: Final = "These p values are not checked."
 
+# Prints that are impossible by themselves.
+ROW_NOT_USED: Final = "No analysis uses this row."
+
 # Percentages and counts.
 COUNT_NOT_PERCENTAGE: Final = "The count is used, the percentage is not."
 NO_COUNT: Final = "No count is taken from this percentage."

@@ -9,7 +9,7 @@ from ixa_bayes.study.counts import CountTable, count_tables, single_rates
 from ixa_bayes.study.definition import PATIENTS
 from ixa_bayes.study.effects import Comparison
 from ixa_bayes.study.ledger import Study, records
-from ixa_bayes.study.ledger_rows import RATIO_KINDS, Row, number
+from ixa_bayes.study.ledger_rows import AMBIGUOUS, IMPOSSIBLE, RATIO_KINDS, Row, number
 from ixa_bayes.study.log_rank import n_events
 from ixa_bayes.study.sizes import Possible, evaluable, sizes
 
@@ -25,14 +25,23 @@ class Prints:
     study : Study
         Its printed values are audited; its adjudications are only named in consequences, and used
         where a table of counts does not close without them.
+
+    Attributes
+    ----------
+    rows : list of dict
+        The rows that every check reads.
+    impossible : list of dict
+        Those that are marked as printed though impossible; they are named, and nothing follows from them.
     """
 
     def __init__(self, study: Study) -> None:
         self.used = study
         self.study = study.as_printed()
         self.definition = study.definition
-        self.rows: list[Row] = records(study.statistics)
-        self.by_id = {row["id"]: row for row in self.rows}
+        everything = records(study.statistics)
+        self.by_id = {row["id"]: row for row in everything}
+        self.impossible: list[Row] = [row for row in everything if row["reading"] == IMPOSSIBLE]
+        self.rows: list[Row] = [row for row in everything if row["reading"] != IMPOSSIBLE]
         self._events: dict[tuple[str, str], Possible] = {}
         self._sizes: dict[tuple[str, str, str], Possible] = {}
         self._evaluable: dict[Subject, Possible] = {}
@@ -150,10 +159,13 @@ class Prints:
         wanted = set(rows)
         return " ".join(
             f"The reanalysis uses {given.used} for {given.row} wherever it needs this value"
-            + ("; what the printed value gives is listed beside it." if given.row in self._recounted else ".")
+            + ("; what the printed value gives is listed beside it." if self._is_recounted(given.row) else ".")
             for given in self.definition.adjudications
             if given.row in wanted
         )
+
+    def _is_recounted(self, row: str) -> bool:
+        return self.by_id[row]["reading"] != IMPOSSIBLE and row in self._recounted
 
     @cached_property
     def _recounted(self) -> frozenset[str]:
@@ -171,7 +183,7 @@ class Prints:
 
 def is_ambiguous(row: Row) -> bool:
     """Whether the text allows more than one reading of a row."""
-    return row["reading"] == "ambiguous"
+    return row["reading"] == AMBIGUOUS
 
 
 def value_of(row: Row, column: str = "value") -> PrintedNumber | None:
