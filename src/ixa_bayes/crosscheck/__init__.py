@@ -1,0 +1,1 @@
+"""The frequentist view of the same patients, beside the posterior: what a reader would have computed."""
