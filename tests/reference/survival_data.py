@@ -1,6 +1,7 @@
 """The three public survival data sets as the reference numbers take them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from numpy.typing import NDArray
 
 HERE = Path(__file__).parent
@@ -73,3 +75,22 @@ def reference_survival() -> dict[str, dict[str, Any]]:
     """The entries of the reference file that rest on these data."""
     content: dict[str, dict[str, Any]] = json.loads((HERE / "frequentist.json").read_text(encoding="utf-8"))
     return {name: content[name] for name in SURVIVAL}
+
+
+def _as_named(data: str, name: str) -> Patients:
+    return DATA[data] if name.endswith("_delayed_entry") else DATA[data].from_the_start()
+
+
+def entries(prefix: str) -> list[Any]:
+    """Test parameters: the patients and the entry, for each entry whose name begins so."""
+    return [
+        pytest.param(_as_named(data, name), entry, id=f"{data}-{name}")
+        for data, by_name in reference_survival().items()
+        for name, entry in by_name.items()
+        if name.startswith(prefix)
+    ]
+
+
+def assert_close(got: pd.Series, want: Mapping[str, float], *, atol: float = 0.0, rtol: float = 0.0) -> None:
+    assert list(got.index) == list(want)
+    np.testing.assert_allclose(got, list(want.values()), atol=atol, rtol=rtol)

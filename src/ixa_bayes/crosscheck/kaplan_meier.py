@@ -258,6 +258,7 @@ def _curve(data: FollowUp, *, kind: IntervalKind, ci_prob: float) -> pd.DataFram
 def _fitted(data: FollowUp, *, kind: IntervalKind, ci_prob: float) -> "KaplanMeier":
     from greenwood import KaplanMeier
 
+    z_of(ci_prob)
     return KaplanMeier(conf_type=kind, conf_level=ci_prob).fit(response(data), weights=data.weight)
 
 

@@ -110,12 +110,12 @@ def _test(data: FollowUp, code: IntArray, *, rows: BoolArray, stratum: IntArray 
 
 def _meets_an_event(data: FollowUp, stratum: IntArray | None) -> BoolArray:
     """Rows at risk at one event of their stratum or more; the others add nothing to any sum."""
+    if stratum is None:
+        return data.meets_an_event()
     met = np.zeros(data.time.size, dtype=bool)
-    for level in [0] if stratum is None else np.unique(stratum).tolist():
-        rows = np.ones_like(met) if stratum is None else stratum == level
-        times = np.unique(data.time[rows & data.event])
-        seen = np.searchsorted(times, data.time, side="right") - np.searchsorted(times, data.entry, side="right")
-        met |= rows & (seen > 0)
+    for level in np.unique(stratum).tolist():
+        rows = np.flatnonzero(stratum == level)
+        met[rows] = data.rows(rows).meets_an_event()
     return met
 
 

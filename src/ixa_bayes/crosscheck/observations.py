@@ -88,6 +88,12 @@ class FollowUp:
         """Rows at risk just before a time: ``entry < time <= end``."""
         return (self.entry < time) & (self.time >= time)
 
+    def meets_an_event(self) -> BoolArray:
+        """Rows at risk at one event or more; a partial likelihood and a log-rank test see no others."""
+        times = np.unique(self.time[self.event])
+        met = np.searchsorted(times, self.time, side="right") - np.searchsorted(times, self.entry, side="right")
+        return np.asarray(met > 0)
+
 
 def follow_up(
     time: ArrayLike, event: ArrayLike, *, entry: ArrayLike | None = None, weight: ArrayLike | None = None
