@@ -13,7 +13,10 @@ def _toml(value: Any) -> str:
     return json.dumps(value)
 
 
+TomlText = Callable[[dict[str, Any]], str]
+
+
 @pytest.fixture
-def toml_text() -> Callable[[dict[str, Any]], str]:
+def toml_text() -> TomlText:
     """A nested dictionary as TOML, one inline value per top-level key."""
     return lambda content: "\n".join(f"{key} = {_toml(value)}" for key, value in content.items()) + "\n"

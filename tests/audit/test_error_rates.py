@@ -1,10 +1,13 @@
 """Consistent papers raise no contradiction, chance alarms are rare, planted faults are found."""
 
+from pathlib import Path
+
 import pytest
 
 from ixa_bayes.study.ledger import read_study
 from ixa_bayes.study.ledger_rows import COLUMNS
 
+from .conftest import TomlText
 from .error_rates import (
     CLEAN_SEEDS,
     FULL,
@@ -45,7 +48,7 @@ def test_probabilistic_check_finds_faults_of_its_documented_size(check: str) -> 
     assert result.found >= SMALLEST_SHARE * result.planted, result.missed
 
 
-def test_a_synthetic_paper_is_a_readable_study_folder(tmp_path, toml_text) -> None:  # type: ignore[no-untyped-def]
+def test_a_synthetic_paper_is_a_readable_study_folder(tmp_path: Path, toml_text: TomlText) -> None:
     paper = synthetic_paper(7)
     lines = [",".join(COLUMNS), *(",".join(f'"{row[column]}"' for column in COLUMNS) for row in paper.rows)]
     (tmp_path / "statistics.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")

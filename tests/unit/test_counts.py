@@ -1,6 +1,7 @@
 import pytest
 
 from ixa_bayes.study.counts import agreeing_with_p, count_table, single_rates
+from ixa_bayes.study.ledger import Study
 from ixa_bayes.study.sizes import evaluable, sizes
 
 from .conftest import StudyMaker
@@ -48,8 +49,10 @@ def test_evaluable_of_a_level_is_bounded_by_all_missing(make_study: StudyMaker) 
 
 
 @pytest.fixture
-def partition(make_study: StudyMaker):  # type: ignore[no-untyped-def]  # a factory over printed percentages
-    def make(female: str, male: str, *more: dict[str, str]):  # type: ignore[no-untyped-def]
+def partition(make_study: StudyMaker) -> StudyMaker:
+    """Two levels of 41 and 85 patients with the given printed percentages."""
+
+    def make(female: str, male: str, *more: dict[str, str]) -> Study:
         return make_study(
             N | {"count": "126"},
             {"endpoint": "had_scan", "kind": "count", "count": "122"},
@@ -63,7 +66,7 @@ def partition(make_study: StudyMaker):  # type: ignore[no-untyped-def]  # a fact
     return make
 
 
-def test_partition_leaves_one_table(partition) -> None:  # type: ignore[no-untyped-def]
+def test_partition_leaves_one_table(partition: StudyMaker) -> None:
     table = count_table(partition("28.9", "63.1"), "all", "response", "sex")
     assert table is not None
     assert table.status == "unique"
@@ -72,13 +75,67 @@ def test_partition_leaves_one_table(partition) -> None:  # type: ignore[no-untyp
     assert set(table.ledger_rows) == {f"row_{i}" for i in range(6)}
 
 
-def test_impossible_percentage_is_named_with_the_value_that_fits(partition) -> None:  # type: ignore[no-untyped-def]
+def test_impossible_percentage_is_named_with_the_value_that_fits(partition: StudyMaker) -> None:
     table = count_table(partition("28.9", "61.1"), "all", "response", "sex")
     assert table is not None
     assert table.status == "impossible"
     assert [(culprit.row, culprit.printed, culprit.fits) for culprit in table.culprits] == [
         ("row_5", "61.1", ("53/84 = 63.1%",))
     ]
+
+
+def test_a_wrong_size_is_accused_with_the_sizes_that_fit(make_study: StudyMaker) -> None:
+    # 28.9% and 63.1% of 122 evaluable join for 38 and 84 (see above): of 126 patients, four without a scan, the
+    # level has 38 to 42, whatever is printed of it.
+    rows = [
+        N | {"count": "126"},
+        {"endpoint": "had_scan", "kind": "count", "count": "122"},
+        RATE | {"value": "52.5", "count": "64"},
+        _female(**N, count="14"),
+        _female(**RATE, value="28.9"),
+        _male(**RATE, value="63.1"),
+    ]
+    table = count_table(make_study(*rows), "all", "response", "sex")
+    assert table is not None
+    (culprit,) = table.culprits
+    assert (culprit.row, culprit.column, culprit.printed) == ("row_3", "count", "14")
+    assert culprit.counts == frozenset(range(38, 43))
+    assert culprit.fits == ("38", "39", "40", "41", "one of 1 more")
+    assert count_table(make_study(*rows[:3], *rows[4:]), "all", "response", "sex") is not None
+
+
+def test_a_number_evaluable_can_be_the_culprit(make_study: StudyMaker) -> None:
+    scanned = {"endpoint": "had_scan", "kind": "count"}
+    rows = [N | {"count": "126"}, scanned | {"count": "122"}, RATE | {"value": "52.5", "count": "64"}]
+    levels = [_female(**N, count="41"), _female(**RATE, value="28.9"), _male(**RATE, value="63.1")]
+    table = count_table(make_study(*rows, *levels, _female(**scanned, count="30")), "all", "response", "sex")
+    assert table is not None
+    assert [(c.row, c.counts) for c in table.culprits] == [("row_6", frozenset({38}))]
+
+
+def test_a_wrong_count_is_accused_and_its_own_percentage_tells_the_right_one(make_study: StudyMaker) -> None:
+    rows = [N | {"count": "126"}, _female(**N, count="41")]
+    whole = {"endpoint": "toxicity", "kind": "percent", "count": "46", "value": "50.8"}
+    levels = [
+        {"factor": "sex", "level": level, "endpoint": "toxicity", "kind": "percent", "value": value}
+        for level, value in (("female", "26.8"), ("male", "62.4"))
+    ]
+    table = count_table(make_study(*rows, whole, *levels), "all", "toxicity", "sex")
+    assert table is not None
+    assert ("row_2", frozenset({64})) in [(c.row, c.counts) for c in table.culprits]
+
+
+def test_the_total_of_an_open_table_is_not_accused(make_study: StudyMaker) -> None:
+    rows = [N | {"count": "20"}, {"endpoint": "toxicity", "kind": "count", "count": "2"}]
+    levels = [
+        N | {"factor": "marker", "level": level, "count": "8", "endpoint": endpoint}
+        for level in ("yes", "no")
+        for endpoint in ("patients", "toxicity")
+    ]
+    table = count_table(make_study(*rows, *levels), "all", "toxicity", "marker")
+    assert table is not None
+    assert table.status == "impossible"
+    assert table.culprits == (), "either level exceeds the total, and no total follows from two levels of more"
 
 
 def test_truncated_percentages_are_read_only_where_no_rounded_table_exists(make_study: StudyMaker) -> None:

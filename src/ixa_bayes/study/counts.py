@@ -5,56 +5,32 @@ few, often one, because its rows must add up to the printed total. The sizes of 
 :mod:`ixa_bayes.study.sizes`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from typing import Final, Literal
+from typing import Literal
 
-from ixa_bayes.formulas.printed import Convention, PrintedNumber, parse_p
+from ixa_bayes.formulas.printed import parse_p
 from ixa_bayes.formulas.two_by_two import fisher_exact_p
+from ixa_bayes.study.culprits import Culprit, culprits
 from ixa_bayes.study.definition import PATIENTS, Endpoint
+from ixa_bayes.study.joins import Candidate, Join
 from ixa_bayes.study.ledger import Study
-from ixa_bayes.study.ledger_rows import Row, number
-from ixa_bayes.study.sizes import CONVENTIONS, GroupPrints, Pair, Print, group_prints
+from ixa_bayes.study.ledger_rows import Row
+from ixa_bayes.study.sizes import CONVENTIONS, GroupPrints, Pair, group_prints
 
-MOST_CANDIDATES: Final = 20_000
+__all__ = [
+    "Candidate",
+    "CountTable",
+    "Culprit",
+    "Rate",
+    "agreeing_with_p",
+    "count_table",
+    "count_tables",
+    "fisher_p",
+    "single_rates",
+]
+
 Status = Literal["unique", "several", "impossible"]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One way to fill a table of counts.
-
-    Attributes
-    ----------
-    responders, evaluable : tuple of int
-        Patients with the endpoint and patients it is out of, one entry per level.
-    convention : {"rounding", "truncation"}
-        How the percentages must have been printed.
-    """
-
-    responders: tuple[int, ...]
-    evaluable: tuple[int, ...]
-    convention: Convention
-
-
-@dataclass(frozen=True)
-class Culprit:
-    """A printed percentage without which an impossible table closes.
-
-    Attributes
-    ----------
-    row : str
-        Its ledger row.
-    printed : str
-        The printed percentage.
-    fits : tuple of str
-        ``responders/evaluable = percent`` that would fit, at the printed number of decimals.
-    """
-
-    row: str
-    printed: str
-    fits: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -178,121 +154,33 @@ def count_table(study: Study, population: str, endpoint: str, factor: str) -> Co
     levels = tuple(definition.levels) if closes else tuple(printed)
     if len(levels) < 2 or not printed:
         return None
-    join = _Join(prints, population, endpoint, factor, levels, closes=closes)
-    candidates: tuple[Candidate, ...] = ()
-    for convention in dict.fromkeys((*prints.conventions, *CONVENTIONS)):
-        if not candidates:
-            candidates = tuple(join.fill(convention))
-    ids = [
-        row["id"]
-        for level in ("", *levels)
-        for row in prints.by_subject[population, factor if level else "", level, endpoint]
-    ]
-    for level in ("", *levels):
-        ids += prints.evaluable(population, endpoint, factor if level else "", level).ledger_rows
+    join = Join(population, endpoint, factor, levels, closes=closes)
+    fillings = (join.fill(prints, convention) for convention in dict.fromkeys((*prints.conventions, *CONVENTIONS)))
+    candidates = tuple(next(filter(None, fillings), ()))
     return CountTable(
         population,
         endpoint,
         factor,
         levels,
         candidates=candidates,
-        culprits=() if candidates else tuple(join.culprits()),
+        culprits=() if candidates else tuple(culprits(prints, join)),
         p_rows=tuple(row["id"] for row in prints.p_values[population, factor, endpoint] if _compares(row, levels)),
-        ledger_rows=tuple(dict.fromkeys(ids)),
+        ledger_rows=_rows_behind(prints, join),
     )
+
+
+def _rows_behind(prints: GroupPrints, join: Join) -> tuple[str, ...]:
+    """Rows of the rates, then rows of the sizes."""
+    groups = [("", ""), *((join.factor, level) for level in join.levels)]
+    rates = [row["id"] for group in groups for row in prints.by_subject[(join.population, *group, join.endpoint)]]
+    sizes = [row for group in groups for row in prints.evaluable(join.population, join.endpoint, *group).ledger_rows]
+    return tuple(dict.fromkeys((*rates, *sizes)))
 
 
 def _compares(row: Row, levels: Sequence[str]) -> bool:
     """Whether a p value compares all these levels with each other."""
     named = {row["level"], row["comparator"]} - {""}
     return not named or named == set(levels) or (len(levels) == 2 and named <= set(levels))
-
-
-@dataclass(frozen=True)
-class _Join:
-    """The levels of one table, joined under the population's total."""
-
-    prints: GroupPrints
-    population: str
-    endpoint: str
-    factor: str
-    levels: tuple[str, ...]
-    closes: bool
-
-    def fill(self, convention: Convention, *, ignore: Print | None = None) -> Iterator[Candidate]:
-        totals = self.prints.pairs(self.population, self.endpoint, convention, ignore=ignore)
-        groups = [
-            sorted(
-                self.prints.pairs(
-                    self.population, self.endpoint, convention, factor=self.factor, level=level, ignore=ignore
-                )
-            )
-            for level in self.levels
-        ]
-        for count, cells in enumerate(self._cells(groups, totals)):
-            if count == MOST_CANDIDATES:
-                return
-            yield Candidate(tuple(r for r, _ in cells), tuple(n for _, n in cells), convention)
-
-    def _cells(self, groups: list[list[Pair]], totals: set[Pair]) -> Iterator[tuple[Pair, ...]]:
-        if self.closes:
-            last = set(groups[-1])
-            for head in _product_within(groups[:-1], totals):
-                r, n = sum(pair[0] for pair in head), sum(pair[1] for pair in head)
-                for total in sorted(totals):
-                    if (rest := (total[0] - r, total[1] - n)) in last:
-                        yield (*head, rest)
-        else:
-            for cells in _product_within(groups, totals):
-                r, n = sum(pair[0] for pair in cells), sum(pair[1] for pair in cells)
-                if any(0 <= total[0] - r <= total[1] - n for total in totals):
-                    yield cells
-
-    def culprits(self) -> Iterator[Culprit]:
-        subjects = [("", ""), *((self.factor, level) for level in self.levels)]
-        for index, (factor, level) in enumerate(subjects):
-            accused: dict[str, str] = {}
-            for row in self.prints.by_subject[self.population, factor, level, self.endpoint]:
-                if row["value"] and not row["count"]:
-                    accused.setdefault(row["value"], row["id"])
-            for value, row_id in accused.items():
-                fits = self._fits(index, ignore=(factor, level, value))
-                if fits:
-                    yield Culprit(row_id, value, fits)
-
-    def _fits(self, index: int, *, ignore: Print) -> tuple[str, ...]:
-        """Counts and percentages that close the table in place of one print; group 0 is the total."""
-        convention, printed = self.prints.conventions[0], number(ignore[2])
-        pairs = {
-            (sum(c.responders), sum(c.evaluable)) if index == 0 else (c.responders[index - 1], c.evaluable[index - 1])
-            for c in self.fill(convention, ignore=ignore)
-        }
-        shown = [(r, n, as_percentage(r, n, printed, convention=convention)) for r, n in sorted(pairs) if n]
-        return tuple(f"{r}/{n} = {percentage}%" for r, n, percentage in shown)
-
-
-def _product_within(groups: list[list[Pair]], totals: set[Pair]) -> Iterator[tuple[Pair, ...]]:
-    """Combinations whose sums do not exceed the largest total."""
-    most_r = max((r for r, _ in totals), default=-1)
-    most_n = max((n for _, n in totals), default=-1)
-
-    def extend(head: tuple[Pair, ...], r: int, n: int) -> Iterator[tuple[Pair, ...]]:
-        if len(head) == len(groups):
-            yield head
-            return
-        for pair in groups[len(head)]:
-            if r + pair[0] <= most_r and n + pair[1] <= most_n:
-                yield from extend((*head, pair), r + pair[0], n + pair[1])
-
-    return extend((), 0, 0)
-
-
-def as_percentage(r: int, n: int, like: PrintedNumber, *, convention: Convention = "rounding") -> str:
-    """``r`` of ``n`` in percent with the decimals of another printed percentage, rounded half up or truncated."""
-    scaled = Fraction(100 * r, n) / like.step
-    if convention == "rounding":
-        scaled += Fraction(1, 2)
-    return f"{float(scaled.numerator // scaled.denominator * like.step):.{like.decimals}f}"
 
 
 def agreeing_with_p(study: Study, table: CountTable) -> CountTable:

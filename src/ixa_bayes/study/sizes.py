@@ -5,7 +5,7 @@ contradiction that the audit names. :mod:`ixa_bayes.study.counts` joins the grou
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -13,7 +13,7 @@ from itertools import permutations, product
 from typing import Final
 
 from ixa_bayes.formulas.printed import Convention, counts_printed_as
-from ixa_bayes.study.definition import PATIENTS
+from ixa_bayes.study.definition import PATIENTS, StudyDefinition
 from ixa_bayes.study.ledger import Study, records
 from ixa_bayes.study.ledger_rows import Row, number
 
@@ -23,8 +23,6 @@ DECISIVE_AT_LEAST: Final = 3
 DECISIVE_RATIO: Final = 3
 Pair = tuple[int, int]
 """Patients with an endpoint, and patients it is out of."""
-Print = tuple[str, str, str]
-"""Factor, level and printed percentage of a group."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +49,23 @@ class Possible:
 class GroupPrints:
     """The ledger's rows by what they are about, with the sizes that follow from them."""
 
-    def __init__(self, study: Study) -> None:
-        self.definition = study.definition
+    def __init__(self, definition: StudyDefinition, rows: Iterable[Row]) -> None:
+        self.definition = definition
+        self.rows = tuple(rows)
         self.by_subject: dict[tuple[str, str, str, str], list[Row]] = defaultdict(list)
         self.p_values: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
-        for row in records(study.used()):
+        for row in self.rows:
             if row["kind"] in ("count", "percent") and not row["comparator"]:
                 self.by_subject[row["population"], row["factor"], row["level"], row["endpoint"]].append(row)
             elif row["kind"] == "p_value":
                 self.p_values[row["population"], row["factor"], row["endpoint"]].append(row)
         self.conventions = self._conventions()
         self._sizes: dict[tuple[str, str, str], Possible] = {}
+
+    def changed(self, rows: Mapping[str, Row | None]) -> "GroupPrints":
+        """The same prints with other rows in place of those of the given ids, or without them."""
+        replaced = (rows.get(row["id"], row) for row in self.rows)
+        return GroupPrints(self.definition, [row for row in replaced if row is not None])
 
     def _conventions(self) -> tuple[Convention, ...]:
         """How the paper prints percentages, as far as rows with count and denominator tell; both if they do not."""
@@ -158,6 +162,11 @@ class GroupPrints:
         first = max(0, min(size.values) - missing) if missing is not None else 0
         return Possible(tuple(range(first, max(size.values) + 1)), (*size.ledger_rows, *rows))
 
+    def most_missing(self, population: str, endpoint: str) -> int | None:
+        """Most patients of a population who can be without the measurement; None if nothing says so."""
+        measured_in = self.definition.endpoints[endpoint].evaluable
+        return 0 if measured_in is None else self._missing(population, measured_in)[0]
+
     def _missing(self, population: str | None, measured_in: str) -> tuple[int | None, tuple[str, ...]]:
         """Most patients without the measurement, from the closest population that prints it."""
         while population is not None:
@@ -176,16 +185,11 @@ class GroupPrints:
         *,
         factor: str = "",
         level: str = "",
-        ignore: Print | None = None,
     ) -> set[Pair]:
-        """(responders, evaluable) that the rate rows of one group allow, one printed percentage left out if asked."""
+        """(responders, evaluable) that the rate rows of one group allow."""
         subject = population, factor, level, endpoint
         # A paper repeats itself: what it prints twice of one group needs reading once.
-        rows = {
-            (row["value"], row["count"]): row
-            for row in self.by_subject[subject]
-            if row["count"] or (factor, level, row["value"]) != ignore
-        }.values()
+        rows = {(row["value"], row["count"]): row for row in self.by_subject[subject]}.values()
         parts = self._component_total(population, endpoint) if not factor else None
         out_of = self.evaluable(population, endpoint, factor, level).values
         found: set[Pair] = set()
@@ -232,7 +236,7 @@ def _counts_in_row(row: Row, n: int, convention: Convention) -> set[int]:
 @lru_cache(maxsize=8)
 def group_prints(study: Study) -> GroupPrints:
     """The prints of a study by the group they are about, read once."""
-    return GroupPrints(study)
+    return GroupPrints(study.definition, records(study.used()))
 
 
 def sizes(study: Study, population: str, *, factor: str = "", level: str = "") -> Possible:

@@ -5,6 +5,7 @@ from typing import Final
 
 import pandas as pd
 
+from ixa_bayes.study.audit.causes import joined_by_cause
 from ixa_bayes.study.audit.findings import AUDIT_COLUMNS, SEVERITIES, Finding, findings_table
 from ixa_bayes.study.audit.fisher import check_fisher
 from ixa_bayes.study.audit.impossible import check_impossible
@@ -64,4 +65,9 @@ def audit(study: Study) -> pd.DataFrame:
     ['finding_id', 'check', 'severity']
     """
     prints = Prints(study)
-    return findings_table(finding for check in CHECKS for finding in check(prints))
+    return findings_table(joined_by_cause(_check(prints), prints, check=lambda other: _check(Prints(other))))
+
+
+def _check(prints: Prints) -> Iterator[Finding]:
+    for check in CHECKS:
+        yield from check(prints)

@@ -4,6 +4,7 @@ They stand here together because each is a claim about other modules. Change a s
 code it describes; ``tests/audit/test_consequences.py`` holds the code to them.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from ixa_bayes.study.ledger_rows import Row
@@ -98,3 +99,8 @@ CHECKED: Final = frozenset(
 def of_ratio(row: Row, text: str) -> str:
     """A consequence for a hazard ratio; other ratios are not reanalysed."""
     return text if row["kind"] == "hazard_ratio" else ONLY_HAZARD_RATIOS
+
+
+def together(texts: Iterable[str]) -> str:
+    """The consequences of a finding that several were joined to."""
+    return " ".join(dict.fromkeys(texts))

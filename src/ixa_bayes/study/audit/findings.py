@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import pandas as pd
@@ -31,6 +31,9 @@ AUDIT_COLUMNS: Final[Mapping[str, str]] = {
 }
 EVIDENCE_KIND: Final = "published_effect"
 
+UNEXPLAINED: Final = "no single percentage and no single number of patients explains it"
+"""Computed of a table by itself; another finding may know the cause."""
+
 NUMBERS_OF_PARTICIPANTS: Final = "4.6"
 POSSIBLE_STATISTICS: Final = "4.8"
 TESTS_REPRODUCED: Final = "4.9"
@@ -51,6 +54,9 @@ class Finding:
         See :data:`AUDIT_COLUMNS`.
     inspect_sr_item : str
         Item of INSPECT-SR (Wilkinson et al. 2025, doi 10.1101/2025.09.03.25334905), or empty.
+    mends : mapping of str to frozenset of int
+        For a contradiction: the rows whose number of patients alone can have caused it, and the
+        numbers that would remove it (:mod:`ixa_bayes.study.audit.causes` joins findings by them).
     """
 
     check: str
@@ -61,6 +67,7 @@ class Finding:
     explanation: str
     consequence: str
     inspect_sr_item: str = ""
+    mends: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 
 def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:

@@ -15,7 +15,8 @@ from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import TESTS_REPRODUCED, Finding
 from ixa_bayes.study.audit.percentages import paper_convention
 from ixa_bayes.study.audit.prints import Prints, digits, overlap, p_words
-from ixa_bayes.study.counts import MOST_CANDIDATES, CountTable
+from ixa_bayes.study.counts import CountTable
+from ixa_bayes.study.joins import MOST_CANDIDATES
 from ixa_bayes.study.ledger_rows import Row
 
 CHECK: Final = "fisher_recomputed"

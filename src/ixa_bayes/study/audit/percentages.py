@@ -8,9 +8,10 @@ from typing import Final
 
 from ixa_bayes.formulas.printed import Convention, PrintedNumber, counts_printed_as
 from ixa_bayes.study.audit import consequences as then
-from ixa_bayes.study.audit.findings import POSSIBLE_STATISTICS, Finding
+from ixa_bayes.study.audit.findings import POSSIBLE_STATISTICS, UNEXPLAINED, Finding
 from ixa_bayes.study.audit.prints import Prints, is_ambiguous, listed, row_words
-from ixa_bayes.study.counts import CountTable, as_percentage, count_table
+from ixa_bayes.study.counts import CountTable, count_table
+from ixa_bayes.study.culprits import as_percentage
 from ixa_bayes.study.definition import PATIENTS
 from ixa_bayes.study.ledger import Study
 from ixa_bayes.study.ledger_rows import Row, number
@@ -18,6 +19,7 @@ from ixa_bayes.study.sizes import DECISIVE_AT_LEAST, DECISIVE_RATIO
 
 CHECK: Final = "counts_behind_percentages"
 MOST_SUGGESTIONS: Final = 4
+_CULPRIT_WORDS: Final = {"value": "percentage", "count": "number of patients"}
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,10 @@ def check_percentages(prints: Prints) -> Iterator[Finding]:
     """
     verdicts = _verdicts(prints)
     convention = paper_convention(prints)
-    joined = {culprit.row for table in prints.tables for culprit in table.culprits}
+    told_by_table = _told_by_table(prints)
     for verdict in verdicts:
-        if verdict.row["id"] in joined:
-            continue  # its table says more
+        if verdict.row["id"] in told_by_table:
+            continue
         if not verdict.rounding and not verdict.truncation:
             yield _impossible(prints, verdict)
         elif convention and not getattr(verdict, convention):
@@ -71,6 +73,22 @@ def check_percentages(prints: Prints) -> Iterator[Finding]:
         elif convention == "rounding" and table.candidates[0].convention == "truncation":
             yield _truncated_table(prints, table)
     yield from _without_denominator(prints)
+
+
+def _told_by_table(prints: Prints) -> set[str]:
+    """Percentages of impossible tables: the table says more than one of its cells."""
+    found = {culprit.row for table in prints.tables for culprit in table.culprits}
+    return found.union(*(_cells_of(prints, table) for table in prints.tables if not table.candidates))
+
+
+def _cells_of(prints: Prints, table: CountTable) -> list[str]:
+    """The rows of a table that print a level's percentage alone."""
+    rates = (row for row in _rows_of(prints, table) if row["factor"] and row["endpoint"] == table.endpoint)
+    return [row["id"] for row in rates if not row["count"]]
+
+
+def _rows_of(prints: Prints, table: CountTable) -> list[Row]:
+    return [prints.by_id[row] for row in table.ledger_rows]
 
 
 def _verdict(prints: Prints, row: Row) -> _Verdict | None:
@@ -150,7 +168,29 @@ def _impossible(prints: Prints, verdict: _Verdict) -> Finding:
         consequence=prints.adjudication_words([row["id"]])
         or (then.COUNT_NOT_PERCENTAGE if row["count"] else then.NO_COUNT),
         inspect_sr_item=POSSIBLE_STATISTICS,
+        mends=_mends(prints, verdict),
     )
+
+
+def _mends(prints: Prints, verdict: _Verdict) -> dict[str, frozenset[int]]:
+    """Numbers of patients that would print the percentage: another count, or another size of the group."""
+    row, printed = verdict.row, verdict.printed
+    if len(verdict.out_of) != 1:
+        return {}
+    n = verdict.out_of[0]
+    found = {}
+    if row["count"]:
+        found[row["id"]] = frozenset(counts_printed_as(printed, denominator=n))
+    if not row["denominator"]:
+        largest = max([2 * n, *_sizes_around(prints, row["population"])])
+        sizes = frozenset(size for size in range(1, largest + 1) if _prints_out_of(verdict, size))
+        counted = [name for name in verdict.size_rows if prints.by_id[name]["count"] == str(n)]
+        found |= dict.fromkeys(counted[:1], sizes)
+    return found
+
+
+def _prints_out_of(verdict: _Verdict, n: int) -> bool:
+    return replace(verdict, out_of=(n,), elsewhere=()).rounding
 
 
 def _other_convention(
@@ -216,8 +256,19 @@ def _what_fits(prints: Prints, verdict: _Verdict) -> str:
 
 
 def _impossible_table(prints: Prints, table: CountTable) -> Finding:
-    culprits = {culprit.row: culprit.fits for culprit in table.culprits}
-    return _table_finding(prints, table, culprits, because="whole patients, rounded or truncated, cannot give them all")
+    found = _table_finding(
+        prints,
+        table,
+        {culprit.row: culprit.fits for culprit in table.culprits},
+        because="whole patients, rounded or truncated, cannot give them all",
+        kinds=frozenset(_CULPRIT_WORDS[culprit.column] for culprit in table.culprits),
+    )
+    if not table.culprits:
+        verdicts = {verdict.row["id"]: verdict for verdict in _verdicts(prints)}
+        alone = [verdicts[row] for row in _cells_of(prints, table) if row in verdicts]
+        wrong = [f"{v.row['id']}: {_what_prints(v)}" for v in alone if not v.rounding and not v.truncation]
+        return replace(found, computed="; ".join([found.computed, *wrong]))
+    return replace(found, mends={culprit.row: culprit.counts for culprit in table.culprits if culprit.counts})
 
 
 def _truncated_table(prints: Prints, table: CountTable) -> Finding:
@@ -240,22 +291,35 @@ def _truncated_table(prints: Prints, table: CountTable) -> Finding:
         if fits:
             culprits[row_id] = tuple(f"{r}/{n} = {as_percentage(r, n, number(row['value']))}%" for r, n in sorted(fits))
     return _table_finding(
-        prints, table, culprits, because="they close only if truncated, while this paper rounds its percentages"
+        prints,
+        table,
+        culprits,
+        because="they close only if truncated, while this paper rounds its percentages",
+        kinds=frozenset(_CULPRIT_WORDS["value"] for _ in culprits),
     )
 
 
-def _table_finding(prints: Prints, table: CountTable, culprits: dict[str, tuple[str, ...]], *, because: str) -> Finding:
-    rates = [row for row in map(prints.by_id.__getitem__, table.ledger_rows) if row["endpoint"] == table.endpoint]
+def _table_finding(
+    prints: Prints,
+    table: CountTable,
+    culprits: dict[str, tuple[str, ...]],
+    *,
+    because: str,
+    kinds: frozenset[str],
+) -> Finding:
+    different: dict[tuple[str, str], str] = {}
+    for row in _rows_of(prints, table):
+        different.setdefault((prints.subject_words(row), row_words(row)), row["id"])
     named = [f"{row}: {listed(fits).replace(', ', ' or ')}" for row, fits in culprits.items()]
     return Finding(
         CHECK,
         "contradiction",
         tuple(dict.fromkeys((*culprits, *table.ledger_rows))),
-        printed="; ".join(f"{row['id']} {row_words(row)}" for row in rates),
-        computed="; ".join(named) or "no single percentage explains it",
+        printed="; ".join(f"{row} {words}" for (_, words), row in different.items()),
+        computed="; ".join(named) or UNEXPLAINED,
         explanation=f"{prints.endpoint_words(table.endpoint)} by {prints.group_words(table.population, table.factor)}: "
         f"the printed rates and sizes do not join to one table; {because}."
-        + (" It closes if one percentage is replaced." if culprits else ""),
+        + (f" It closes if one {' or one '.join(sorted(kinds, reverse=True))} is replaced." if culprits else ""),
         consequence=prints.adjudication_words(table.ledger_rows)
         or (then.TABLE_TRUNCATED if table.candidates else then.TABLE_LEFT_OUT),
         inspect_sr_item=POSSIBLE_STATISTICS,

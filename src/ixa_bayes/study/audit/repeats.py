@@ -1,6 +1,6 @@
 """The same statistic printed more than once."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Final
@@ -83,7 +83,18 @@ def _differs(prints: Prints, column: str, rows: Sequence[Row]) -> Finding:
         + (_sides(texts) if column == "p" else ""),
         consequence=prints.adjudication_words(row["id"] for row in rows) or _consequence(prints, column, rows[0]),
         inspect_sr_item="" if compatible else POSSIBLE_STATISTICS,
+        mends=_mends(rows) if column == "count" else {},
     )
+
+
+def _mends(rows: Sequence[Row]) -> dict[str, frozenset[int]]:
+    """The other count for each row, where only two are printed and one of them once."""
+    counts = Counter(row["count"] for row in rows)
+    if len(counts) != 2:
+        return {}
+    first, second = counts
+    other = {first: second, second: first}
+    return {row["id"]: frozenset({int(other[row["count"]])}) for row in rows if counts[row["count"]] == 1}
 
 
 def _consequence(prints: Prints, column: str, row: Row) -> str:

@@ -86,7 +86,17 @@ def _components(prints: Prints, subject: Subject) -> Iterator[Finding]:
         "do not add up to it.",
         consequence=prints.adjudication_words(row["id"] for row in rows) or then.COMPONENTS_ALONE,
         inspect_sr_item=POSSIBLE_STATISTICS,
+        mends=_mends_of_components(whole, list(parts.values()), out_of),
     )
+
+
+def _mends_of_components(whole: list[Row], parts: list[list[Row]], out_of: list[int]) -> dict[str, frozenset[int]]:
+    totals = {row["count"] for row in whole}
+    if len(out_of) != 1 or len(totals) != 1 or not (total := totals.pop()):
+        return {}
+    if any(not row["count"] for rows in parts for row in rows):
+        return {}
+    return _mends_of_sum(parts, whole, int(total))
 
 
 def _adds_up(whole: list[Row], parts: dict[str, list[Row]], n: int) -> bool:
@@ -142,7 +152,17 @@ def _exceeds(prints: Prints, small: Row, large: Row) -> Finding:
         f"{prints.subject_words(large)}, of which they are a part.",
         consequence=prints.adjudication_words([small["id"], large["id"]]) or then.NOT_COMBINED,
         inspect_sr_item=NUMBERS_OF_PARTICIPANTS,
+        mends=_mends_of_order(prints, small, large),
     )
+
+
+def _mends_of_order(prints: Prints, small: Row, large: Row) -> dict[str, frozenset[int]]:
+    """Counts of either row with which a part does not exceed its whole."""
+    most = max(prints.size(large["population"]).values, default=int(small["count"]))
+    return {
+        small["id"]: frozenset(range(int(large["count"]) + 1)),
+        large["id"]: frozenset(range(int(small["count"]), most + 1)),
+    }
 
 
 def _levels(prints: Prints) -> Iterator[Finding]:
@@ -181,7 +201,22 @@ def _wrong_sum(
         explanation=f"The subgroups by {prints.group_words(*subject)} do not add up to the population.",
         consequence=prints.adjudication_words(row["id"] for row in rows) or then.SIZES_AS_PRINTED,
         inspect_sr_item=NUMBERS_OF_PARTICIPANTS,
+        mends=_mends_of_sum(list(printed.values()), [prints.by_id[row] for row in whole.ledger_rows], whole.exact or 0),
     )
+
+
+def _mends_of_sum(parts: list[list[Row]], whole: list[Row], n: int) -> dict[str, frozenset[int]]:
+    """Counts with which parts add up to ``n``, if every part is known exactly; each row's own, others as printed."""
+    spans = [_bounds(rows, n) for rows in parts]
+    if any(span is None or span[0] != span[1] for span in spans):
+        return {}
+    counts = [span[0] for span in spans if span]
+    total = sum(counts)
+    found = {row["id"]: frozenset({total}) for row in [row for row in whole if row["count"] == str(n)][:1]}
+    for rows, count in zip(parts, counts, strict=True):
+        rest = n - (total - count)
+        found |= {row["id"]: frozenset({rest}) for row in [row for row in rows if row["count"]][:1] if rest >= 0}
+    return found
 
 
 def _events(prints: Prints) -> Iterator[Finding]:
