@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from ixa_bayes.errors import InputError
+from ixa_bayes.errors import InputError, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,12 +68,24 @@ def new_study(
 @app.command("check-study", epilog="Example: ixa-bayes check-study my_study")
 def check_study(study: StudyArgument) -> None:
     """Read a study and list every fault at once."""
+    from ixa_bayes.models.analysis import models_for
     from ixa_bayes.study.ledger import read_study
     from ixa_bayes.study.literature import check_literature
 
     found = read_study(study)
     definition = found.definition
-    literature = check_literature(found.literature_folder)
+    problems: list[Problem] = []
+    literature: dict[str, int] = {}
+    try:
+        literature = check_literature(found.literature_folder)
+    except InputError as error:
+        problems += error.problems
+    try:
+        own = [model.path.name for model in models_for(found) if model.path.parent == found.folder / "models"]
+    except InputError as error:
+        problems += error.problems
+    if problems:
+        raise InputError(problems)
     out.print(
         f"{definition.title}: {len(found.statistics)} printed statistics, no fault found.", markup=False, soft_wrap=True
     )
@@ -86,6 +98,7 @@ def check_study(study: StudyArgument) -> None:
     )
     rows = ", ".join(f"{count} rows in {name}" for name, count in literature.items())
     out.print(f"  literature: {rows or 'none is named in study.toml, so no prior comes from other studies'}")
+    out.print(f"  models of its own: {', '.join(own) or 'none, so the built-in ones are used'}", markup=False)
     out.print(f"Next: ixa-bayes audit {study}", markup=False)
 
 

@@ -179,6 +179,51 @@ def test_a_part_above_its_whole(make: Make) -> None:
     assert "Admission" in findings["explanation"].iloc[0]
 
 
+INCLUDING = DEFINITION.replace(
+    "[endpoints.fev1]",
+    """[endpoints.survival]
+label = "Survival"
+kind = "time_to_event"
+[endpoints.event_free]
+label = "Event-free survival"
+kind = "time_to_event"
+includes = ["survival"]
+[endpoints.fev1]""",
+)
+
+
+@pytest.mark.parametrize(
+    ("deaths", "events", "found"),
+    [
+        ({"kind": "events", "count": "43"}, {"kind": "events", "count": "42"}, 1),
+        ({"kind": "events", "count": "42"}, {"kind": "events", "count": "42"}, 0),
+        ({"kind": "censored", "count": "83"}, {"kind": "events", "count": "42"}, 1),
+        ({"kind": "events", "count": "43"}, {"kind": "censored", "count": "84"}, 1),
+        ({"kind": "events", "count": "42"}, {"kind": "censored", "count": "84"}, 0),
+    ],
+)
+@pytest.mark.parametrize("group", [{}, {"factor": "atopy", "level": "yes"}])
+def test_deaths_above_the_events_that_include_them(
+    make: Make, deaths: dict[str, str], events: dict[str, str], found: int, group: dict[str, str]
+) -> None:
+    sizes = [SIZE, _n("atopy", "yes", 126), _n("atopy", "no", 0)]
+    rows = [deaths | group | {"endpoint": "survival"}, events | group | {"endpoint": "event_free"}]
+    findings = _of(audit(make(*sizes, *rows, definition=INCLUDING)), "nested_groups")
+    assert findings["severity"].tolist() == ["contradiction"] * found
+    if found:
+        assert "43 events are more than the 42 of Event-free survival" in findings["explanation"].iloc[0]
+    unsaid = INCLUDING.replace('includes = ["survival"]\n', "")
+    assert _of(audit(make(*sizes, *rows, definition=unsaid)), "nested_groups").empty
+
+
+def test_an_inflation_is_told_only_where_it_is_worth_it(make: Make) -> None:
+    sizes = [SIZE, EVENTS, _n("eczema", "yes", 21)]  # 42 * 21 * 105 / 126^2 = 5.8333
+    for inflation, told in ((1.45, 0), (1.55, 1)):
+        se = math.sqrt(inflation / 5.8333)
+        limits = {"lower": f"{math.exp(-1.96 * se):.3f}", "upper": f"{math.exp(1.96 * se):.3f}"}
+        assert len(_of(audit(make(*sizes, HR | {"value": "1.000"} | limits)), "variance_inflation")) == told
+
+
 def test_standard_error_and_p_of_a_printed_interval(make: Make) -> None:
     study = make(SIZE, HR | {"value": "20.46", "lower": "2.97", "upper": "140.80", "p": "0.002"})
     box = ratio_box({str(key): str(value) for key, value in study.statistics.loc["row_1"].items()})

@@ -18,7 +18,7 @@ from ixa_bayes.study.log_rank import log_rank_prints, n_events
 from .faults import DETERMINISTIC
 from .probable_faults import PROBABILISTIC
 from .synthetic import synthetic_paper
-from .test_checks import DEFINITION, EVENTS, HR, SIZE, Make, _n, make
+from .test_checks import DEFINITION, EVENTS, HR, INCLUDING, SIZE, Make, _n, make
 
 __all__ = ["make"]
 
@@ -29,7 +29,7 @@ P_ROW = {"endpoint": "time_to_relapse", "kind": "p_value", "factor": "eczema", "
 
 def test_the_sentences_are_these() -> None:
     """A new sentence fails here first: check it against the code before this number is raised."""
-    assert len(then.CHECKED) == 42
+    assert len(then.CHECKED) == 43
     promises = r"\b(marked|treated as|shown beside the printed|will be)\b"
     assert not [text for text in then.CHECKED if re.search(promises, text, flags=re.IGNORECASE)]
 
@@ -118,6 +118,13 @@ def test_a_count_goes_before_prints_of_its_percentage(make: Make) -> None:
     assert single_rates(make(SIZE, RATE | {"value": "5.6", "count": "7"}))[0].candidates == ((7, 126),)
     both = single_rates(make(SIZE, RATE | {"value": "34"}, RATE | {"value": "33.3"}))[0].candidates
     assert both == (), "no count prints as both"
+
+
+def test_each_endpoint_is_analysed_with_its_own_events(make: Make) -> None:
+    deaths = EVENTS | {"endpoint": "survival", "count": "50"}
+    study = make(SIZE, EVENTS | {"endpoint": "event_free"}, deaths, definition=INCLUDING)
+    assert audit(study)["consequence"].tolist() == [then.EACH_ENDPOINT_S_EVENTS]
+    assert [n_events(study, "all", name).exact for name in ("event_free", "survival")] == [42, 50]
 
 
 def test_printed_events_are_used_before_the_censored(make: Make) -> None:

@@ -1,6 +1,7 @@
 """The commands as a user types them."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from ixa_bayes.study.locate import builtin_root
 
 NARROW = {"COLUMNS": "200", "NO_COLOR": "1"}
 
@@ -54,6 +57,22 @@ def test_every_fault_is_listed_and_the_exit_code_is_two(tmp_path: Path) -> None:
         assert "line 2, column 'population': found 'nobody'" in failed.stderr
         assert "line 3, column 'population': found '<b>all</b>'" in failed.stderr
         assert "Traceback" not in failed.stderr
+
+
+def test_a_study_s_own_models_are_checked_with_it(tmp_path: Path) -> None:
+    _run("new-study", "mine", cwd=tmp_path)
+    models = tmp_path / "mine" / "models"
+    models.mkdir()
+    (models / "a.toml").write_text('kind = "guess"\n', encoding="utf-8")
+    (models / "b.toml").write_text("kind =\n", encoding="utf-8")
+    failed = _run("check-study", "mine", cwd=tmp_path)
+    assert failed.returncode == 2
+    assert "a.toml, key kind: found 'guess'" in failed.stderr
+    assert "b.toml: found Invalid value (at line 1" in failed.stderr
+    for path in models.iterdir():
+        path.unlink()
+    shutil.copy(builtin_root() / "models" / "orr.toml", models)
+    assert "models of its own: orr.toml" in _run("check-study", "mine", cwd=tmp_path).stdout
 
 
 def test_unknown_study_says_what_is_built_in(tmp_path: Path) -> None:

@@ -55,6 +55,38 @@ def test_roundings_of_one_effect_are_one_effect_at_its_most_precise(make_study: 
     assert ratio.ledger_rows == ("row_1", "row_0")
 
 
+TURNED = WITH_CI | {"level": "no", "comparator": "yes", "value": "0.47", "lower": "0.27", "upper": "0.83"}
+
+
+def test_a_ratio_and_its_reciprocal_are_one_effect_at_the_more_precise_print(make_study: StudyMaker) -> None:
+    # 1 / 2.11 = 0.474, 1 / 3.70 = 0.270, 1 / 1.21 = 0.826: the same effect, named the other way round.
+    for rows in ((TURNED, WITH_CI), (WITH_CI, TURNED)):
+        (ratio,), missing = printed_ratios(make_study(*rows))
+        assert ratio.hazard_ratio.text == "2.11"
+        assert (ratio.comparison.level, ratio.comparison.comparator) == ("yes", "no")
+        assert set(ratio.ledger_rows) == {"row_0", "row_1"}
+        assert not missing
+    finer = TURNED | {"value": "0.4739", "lower": "0.2703", "upper": "0.8264"}
+    (ratio,), _ = printed_ratios(make_study(WITH_CI, finer))
+    assert (ratio.comparison.level, ratio.hazard_ratio.text) == ("no", "0.4739")
+    assert ratio.log_hazard_ratio == pytest.approx(-math.log(2.11), abs=1e-3)
+
+
+@pytest.mark.parametrize("cell", [{"value": "0.49"}, {"lower": "0.29"}, {"upper": "0.85"}, {"interval": "ci90"}])
+def test_what_is_not_the_reciprocal_is_another_effect(make_study: StudyMaker, cell: dict[str, str]) -> None:
+    assert len(printed_ratios(make_study(WITH_CI, TURNED | cell))[0]) == 2
+
+
+def test_a_reciprocal_of_another_adjustment_is_another_effect(make_study: StudyMaker) -> None:
+    assert len(printed_ratios(make_study(WITH_CI, TURNED | {"adjustment": "univariable"}))[0]) == 2
+
+
+def test_a_reciprocal_without_an_interval_is_a_repeat(make_study: StudyMaker) -> None:
+    (ratio,), missing = printed_ratios(make_study(TURNED | {"lower": "", "upper": "", "interval": ""}, WITH_CI))
+    assert ratio.ledger_rows == ("row_1", "row_0")
+    assert not missing
+
+
 def test_two_different_intervals_of_one_comparison_are_both_kept(make_study: StudyMaker) -> None:
     study = make_study(WITH_CI, WITH_CI | {"upper": "3.80"})
     assert len(printed_ratios(study)[0]) == 2

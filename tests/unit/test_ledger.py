@@ -66,7 +66,7 @@ def test_printed_strings_are_kept(make_study: StudyMaker) -> None:
         (RATE | {"level": "female"}, "level", "'female'"),
         (RATE | {"endpoint": "happiness"}, "endpoint", "'happiness'"),
         (RATE | {"kind": "guess"}, "kind", "'guess'"),
-        (RATE | {"location": ""}, "location", "''"),
+        (RATE | {"location": ""}, "location", "an empty cell"),
         (RATE | {"id": "Upper Case"}, "id", "'Upper Case'"),
         (RATE | {"reading": "ambiguous"}, "note", "an empty cell"),
         (RATE | {"claim": "superb"}, "claim", "'superb'"),
@@ -97,6 +97,58 @@ def test_each_fault_names_line_column_and_value(
     assert problem.found == found
     assert f"statistics.csv, line 3, column {column!r}" in problem.where
     assert problem.mend
+
+
+@pytest.mark.parametrize(
+    ("cells", "mend"),
+    [
+        (RATE | {"value": "63.6%"}, "write 63.6, without the percent sign"),
+        (RATE | {"value": "33,0"}, "write 33.0, with a decimal point"),
+        (RATE | {"count": "1,234"}, "write 1234 if the comma separates thousands"),
+        (RATE | {"p": "<0,001"}, "write <0.001, with a decimal point"),
+        (RATE | {"population": "alll"}, "write 'all', or define this population"),
+        (RATE | {"factor": "Sex"}, "write 'sex', or define this factor"),
+        (RATE | {"factor": "sex", "level": "femal"}, "write 'female', or define the level"),
+        (RATE | {"factor": "sex", "level": "female", "comparator": "males"}, "write 'male', or define the level"),
+        (RATE | {"endpoint": "responce"}, "write 'response', or define this endpoint"),
+        (RATE | {"kind": "percentage"}, "write 'percent'"),
+        (RATE | {"population": "nobody"}, "define this population in study.toml or correct the cell"),
+        (HR | {"interval": "95ci"}, "correct the cell"),
+        (HR | {"interval": "CI-95"}, "write 'ci95'"),
+        (HR | {"adjustment": "multivariate"}, "write 'multivariable'"),
+    ],
+)
+def test_a_fault_says_what_was_probably_meant(make_study: StudyMaker, cells: dict[str, str], mend: str) -> None:
+    with pytest.raises(InputError) as error:
+        make_study(cells)
+    assert _only_problem(error).mend.startswith(mend)
+
+
+@pytest.mark.parametrize(
+    ("cells", "at_fault"),
+    [
+        ({"kind": "median", "value": "3.1", "unit": "years"}, True),
+        ({"kind": "range", "lower": "1", "upper": "2", "interval": "range", "unit": "Months"}, True),
+        ({"kind": "median", "value": "3.1", "unit": "months"}, False),
+        ({"kind": "median", "value": "3.1"}, False),
+        ({"kind": "survival_percent", "value": "60", "time": "24", "unit": "%"}, False),
+    ],
+)
+def test_a_unit_is_that_of_its_endpoint(make_study: StudyMaker, cells: dict[str, str], at_fault: bool) -> None:
+    if not at_fault:
+        assert len(make_study(cells | {"endpoint": "rfs"}).statistics) == 1
+        return
+    with pytest.raises(InputError) as error:
+        make_study(cells | {"endpoint": "rfs"})
+    problem = _only_problem(error)
+    assert "column 'unit'" in problem.where
+    assert problem.rule == "study.toml gives rfs in months"
+
+
+def test_an_endpoint_without_a_unit_takes_any(make_study: StudyMaker) -> None:
+    definition = DEFINITION.replace('\nunit = "months"', "")
+    cells = {"endpoint": "rfs", "kind": "median", "value": "3.1", "unit": "years"}
+    assert make_study(cells, definition=definition).statistics.loc["row_0", "unit"] == "years"
 
 
 def test_all_faults_of_both_rows_are_listed_at_once(make_study: StudyMaker) -> None:
@@ -276,6 +328,49 @@ def test_faults_of_the_definition(make_study: StudyMaker, old: str, new: str, fo
     with pytest.raises(InputError) as error:
         make_study(RATE, definition=ADJUDICATED.replace(old, new))
     assert found in {problem.found for problem in error.value.problems}
+
+
+@pytest.mark.parametrize(
+    ("added", "rule"),
+    [
+        ('[populations.part]\nlabel = "Part"\nparent = "al"', "populations.part.parent 'al' (write 'all'?) is not"),
+        (
+            '[populations.part]\nlabel = "Part"\nfactor = "sexx"\nlevel = "male"',
+            "populations.part names factor 'sexx' (write 'sex'?), which",
+        ),
+        (
+            '[populations.part]\nlabel = "Part"\nfactor = "sex"\nlevel = "males"',
+            "populations.part names level 'males' (write 'male'?); factor 'sex' has",
+        ),
+        (
+            '[endpoints.x]\nlabel = "X"\nkind = "binary"\nwithin = ["toxicty"]',
+            "endpoints.x.within names 'toxicty' (write 'toxicity'?), which is not a binary endpoint",
+        ),
+        (
+            '[endpoints.x]\nlabel = "X"\nkind = "time_to_event"\nincludes = ["response"]',
+            "endpoints.x.includes names 'response', which is not a time_to_event endpoint",
+        ),
+        (
+            '[endpoints.x]\nlabel = "X"\nkind = "binary"\nincludes = ["rfs"]',
+            "endpoints.x.includes is for time_to_event endpoints; a binary one has components",
+        ),
+    ],
+)
+def test_an_unknown_name_in_the_definition_finds_the_one_that_was_meant(
+    make_study: StudyMaker, added: str, rule: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        make_study(RATE, definition=f"{DEFINITION}\n{added}\n")
+    assert _only_problem(error).rule.startswith(rule)
+
+
+def test_a_definition_that_is_not_utf_8_names_its_line(tmp_path: Path) -> None:
+    _write(tmp_path, _csv(FULL | RATE).encode())
+    (tmp_path / "study.toml").write_bytes(DEFINITION.replace("A toy study", "W\xfcrzburg").encode("latin-1"))
+    with pytest.raises(InputError) as error:
+        read_study(tmp_path)
+    assert "study.toml, line 3" in _only_problem(error).where
+    assert "probably '\xfc' in Windows-1252" in _only_problem(error).found
 
 
 def test_a_missing_key_is_named_without_the_rest_of_the_file(make_study: StudyMaker) -> None:

@@ -33,6 +33,14 @@ def test_a_longer_median_is_a_lower_hazard(make_study: StudyMaker) -> None:
     assert log_rank_prints(study)[0][0].direction == -1
 
 
+def test_one_test_with_its_groups_named_either_way_is_one_comparison(make_study: StudyMaker) -> None:
+    turned = P | {"level": "male", "comparator": "female"}
+    study = make_study(*SIZES, CENSORED, P | {"p": "<0.05"}, turned | {"p": "0.02", "claim": "better"})
+    (found,), missing = log_rank_prints(study)
+    assert (found.comparison.level, found.p.text, found.direction) == ("female", "0.02", 1)
+    assert not missing
+
+
 def test_without_medians_the_words_decide(make_study: StudyMaker) -> None:
     for claim, direction in (("worse", 1), ("better", -1), ("higher", -1), ("lower", 1)):
         study = make_study(*SIZES, CENSORED, P | {"p": "0.02", "claim": claim})

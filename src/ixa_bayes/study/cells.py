@@ -10,6 +10,8 @@ import pandas as pd
 import pandera.pandas as pa
 
 from ixa_bayes.errors import InputError, Problem
+from ixa_bayes.study.hints import did_you_mean, how_to_write, shown
+from ixa_bayes.study.text_files import read_text
 
 
 def at(path: Path, line: object, column: str) -> str:
@@ -49,7 +51,7 @@ def read_cells(
     InputError
         If the file is missing, not UTF-8 or not CSV, or with every fault of header and row lengths.
     """
-    text = _decoded(path, if_absent=if_absent)
+    text = _text(path, if_absent=if_absent)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
@@ -94,22 +96,21 @@ def schema_problems(table: pd.DataFrame, schema: pa.DataFrameSchema, *, path: Pa
         schema.validate(table, lazy=True)
     except pa.errors.SchemaErrors as error:
         for case in error.failure_cases.itertuples():
+            column, text = str(case.column), str(case.failure_case)
             rule = told.get(str(case.check), str(case.check))
-            yield Problem(at(path, case.index, str(case.column)), repr(case.failure_case), rule, "correct the cell")
+            hint = how_to_write(text) or did_you_mean(text, _allowed(schema, column))
+            yield Problem(at(path, case.index, column), shown(text), rule, hint or "correct the cell")
 
 
-def _decoded(path: Path, *, if_absent: str) -> str:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise InputError([Problem(str(path), "no such file", "it must exist", if_absent)]) from error
-    except UnicodeDecodeError as error:
-        where = f"{path}, line {error.object[: error.start].count(b'\n') + 1}"
-        byte = error.object[error.start : error.start + 1]
-        likely = byte.decode("cp1252", errors="replace")
-        found = repr(byte) if likely == "\ufffd" else f"{byte!r}, probably {likely!r} in Windows-1252"
-        mend = "save it again as UTF-8 (in a spreadsheet: CSV UTF-8)"
-        raise InputError([Problem(where, found, "the file must be UTF-8", mend)]) from error
+def _allowed(schema: pa.DataFrameSchema, column: str) -> list[str]:
+    """The words that a column of a schema may hold, if it lists them."""
+    checks = schema.columns[column].checks
+    return [word for check in checks for word in check.statistics.get("allowed_values", ())]
+
+
+def _text(path: Path, *, if_absent: str) -> str:
+    mend = "save it again as UTF-8 (in a spreadsheet: CSV UTF-8)"
+    text = read_text(path, if_absent=if_absent, how_to_save=mend)
     if "\0" in text:
         raise InputError([Problem(str(path), "a NUL byte", "the file must be text", "save it again as CSV UTF-8")])
     return text
@@ -135,7 +136,9 @@ def _header_problems(
         return
     for name in header:
         if name not in columns:
-            yield Problem(where, f"column {name!r}", f"the columns are {', '.join(columns)}", "rename or remove it")
+            hint = did_you_mean(name, set(columns) - set(header))
+            mend = f"{hint}, or remove it" if hint else "rename or remove it"
+            yield Problem(where, f"column {name!r}", f"the columns are {', '.join(columns)}", mend)
     for name in sorted({name for name in header if header.count(name) > 1}):
         yield Problem(where, f"column {name!r} twice", "each column stands once", "remove one")
     for name in required:

@@ -5,13 +5,16 @@ printed, so that no number is typed twice.
 """
 
 import tomllib
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PureWindowsPath
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ixa_bayes.errors import InputError, Problem
+from ixa_bayes.study.hints import did_you_mean
+from ixa_bayes.study.text_files import read_text
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 LevelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=60)]
@@ -83,6 +86,9 @@ class Endpoint(_Strict):
     (``response_evaluable`` for a response rate). ``components`` are disjoint binary endpoints
     whose counts add up to this one's (CR, VGPR and PR to the overall response).
     ``within`` names endpoints that count a superset of the same patients (CR lies within >= VGPR).
+    ``includes`` names time-to-event endpoints whose event is always an event of this one too (overall
+    survival, where a death counts for progression-free survival). It does not belong where patients
+    can be censored for this one before, say at a new therapy.
     """
 
     label: Text
@@ -93,6 +99,7 @@ class Endpoint(_Strict):
     evaluable: Name | None = None
     components: tuple[Name, ...] = ()
     within: tuple[Name, ...] = ()
+    includes: tuple[Name, ...] = ()
     definition: str = ""
 
     @property
@@ -170,10 +177,11 @@ class StudyDefinition(_Strict):
 
     def _population_faults(self) -> Iterator[str]:
         if self.main_population not in self.populations:
-            yield f"main_population {self.main_population!r} is not among populations {list(self.populations)}"
+            named = _named(self.main_population, self.populations)
+            yield f"main_population {named} is not among populations {list(self.populations)}"
         for name, population in self.populations.items():
             if population.parent is not None and population.parent not in self.populations:
-                yield f"populations.{name}.parent {population.parent!r} is not a population"
+                yield f"populations.{name}.parent {_named(population.parent, self.populations)} is not a population"
             if (population.factor is None) != (population.level is None):
                 yield f"populations.{name} needs factor and level together"
             elif population.factor is not None and population.level is not None:
@@ -184,23 +192,29 @@ class StudyDefinition(_Strict):
     def _endpoint_faults(self) -> Iterator[str]:
         if PATIENTS in self.endpoints:
             yield f"endpoints.{PATIENTS} is reserved: it counts who belongs to a population or a subgroup"
-        binary = {name for name, endpoint in self.endpoints.items() if endpoint.kind == "binary"}
+        of_kind: dict[str, set[str]] = defaultdict(set)
         for name, endpoint in self.endpoints.items():
-            named = {
-                "evaluable": (endpoint.evaluable,) if endpoint.evaluable else (),
-                "components": endpoint.components,
-                "within": endpoint.within,
+            of_kind[endpoint.kind].add(name)
+        for name, endpoint in self.endpoints.items():
+            named: dict[str, tuple[tuple[str, ...], EndpointKind]] = {
+                "evaluable": ((endpoint.evaluable,) if endpoint.evaluable else (), "binary"),
+                "components": (endpoint.components, "binary"),
+                "within": (endpoint.within, "binary"),
+                "includes": (endpoint.includes, "time_to_event"),
             }
-            for role, others in named.items():
-                for other in sorted(set(others) - binary):
-                    yield f"endpoints.{name}.{role} names {other!r}, which is not a binary endpoint"
+            for role, (others, kind) in named.items():
+                for other in sorted(set(others) - of_kind[kind]):
+                    named_words = _named(other, of_kind[kind])
+                    yield f"endpoints.{name}.{role} names {named_words}, which is not a {kind} endpoint"
+            if endpoint.includes and endpoint.kind != "time_to_event":
+                yield f"endpoints.{name}.includes is for time_to_event endpoints; a binary one has components"
 
     def _subgroup_faults(self, where: str, factor: str, level: str) -> list[str]:
         if factor not in self.factors:
-            return [f"{where} names factor {factor!r}, which is not among {list(self.factors)}"]
+            return [f"{where} names factor {_named(factor, self.factors)}, which is not among {list(self.factors)}"]
         if level not in self.factors[factor].levels:
             levels = list(self.factors[factor].levels)
-            return [f"{where} names level {level!r}; factor {factor!r} has {levels}"]
+            return [f"{where} names level {_named(level, levels)}; factor {factor!r} has {levels}"]
         return []
 
     def _is_own_ancestor(self, name: str) -> bool:
@@ -213,6 +227,12 @@ class StudyDefinition(_Strict):
         return False
 
 
+def _named(word: str, known: Iterable[str]) -> str:
+    """A name that does not exist, with the one that was probably meant."""
+    close = did_you_mean(word, known)
+    return f"{word!r} ({close}?)" if close else repr(word)
+
+
 def read_toml(path: Path) -> dict[str, object]:
     """Read a TOML file.
 
@@ -221,30 +241,9 @@ def read_toml(path: Path) -> dict[str, object]:
     InputError
         If the file is missing, not UTF-8 or not TOML; the message names file and line.
     """
+    text = read_text(path, if_absent="check the path, or write a template with `ixa-bayes new-study`")
     try:
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except FileNotFoundError as error:
-        raise InputError(
-            [
-                Problem(
-                    str(path),
-                    "no such file",
-                    "it must exist",
-                    "check the path, or write a template with `ixa-bayes new-study`",
-                )
-            ]
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InputError(
-            [
-                Problem(
-                    f"{path}, byte {error.start}",
-                    repr(error.object[error.start : error.start + 1]),
-                    "the file must be UTF-8",
-                    "save it again as UTF-8",
-                )
-            ]
-        ) from error
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(
             [Problem(str(path), str(error), "the file must be TOML", "correct the line it names")]

@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from ixa_bayes.formulas.normal import log_standard_error, z_from_p
@@ -23,6 +23,11 @@ class Comparison:
     factor: str
     level: str
     comparator: str
+
+    @property
+    def turned(self) -> "Comparison":
+        """The same two groups, named the other way round: its ratios are the reciprocals."""
+        return replace(self, level=self.comparator, comparator=self.level)
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ def comparison_of(row: Row) -> Comparison:
 
 
 def repeats(rows: Iterable[Row], *columns: str) -> dict[tuple[Comparison, tuple[str, ...]], list[Row]]:
-    """Rows by what they compare: a paper prints one comparison in several places.
+    """Rows by what they compare: a paper prints one comparison in several places, either way round.
 
     Parameters
     ----------
@@ -85,11 +90,14 @@ def repeats(rows: Iterable[Row], *columns: str) -> dict[tuple[Comparison, tuple[
     Returns
     -------
     dict
-        Rows by comparison and the cells of ``columns``, both in the order of the ledger.
+        Rows by comparison and the cells of ``columns``, both in the order of the ledger. The
+        comparison is that of the first row.
     """
     groups: dict[tuple[Comparison, tuple[str, ...]], list[Row]] = defaultdict(list)
     for row in rows:
-        groups[comparison_of(row), tuple(row[column] for column in columns)].append(row)
+        comparison, cells = comparison_of(row), tuple(row[column] for column in columns)
+        turned = comparison.turned, cells
+        groups[turned if comparison.comparator and turned in groups else (comparison, cells)].append(row)
     return groups
 
 
@@ -105,7 +113,8 @@ def printed_ratios(study: Study) -> tuple[list[PrintedRatio], list[NotExtractabl
     -------
     list of PrintedRatio
         One per comparison and adjustment, in the order of the ledger; a second one only where the
-        paper prints two different intervals for the same comparison.
+        paper prints two different intervals for the same comparison. A ratio and its reciprocal, with
+        the groups named the other way round, are one effect, at the more precise print.
     list of NotExtractable
         Hazard ratios printed without anything that gives a standard error.
 
@@ -118,7 +127,7 @@ def printed_ratios(study: Study) -> tuple[list[PrintedRatio], list[NotExtractabl
     found: list[PrintedRatio] = []
     missing: list[NotExtractable] = []
     for (comparison, (adjustment,)), printed in repeats(rows, "adjustment").items():
-        ratios = list(_ratios_of(comparison, adjustment, printed))
+        ratios = list(_ratios_of(adjustment, printed))
         found += ratios
         if not ratios:
             ids = tuple(row["id"] for row in printed)
@@ -126,7 +135,7 @@ def printed_ratios(study: Study) -> tuple[list[PrintedRatio], list[NotExtractabl
     return found, missing
 
 
-def _ratios_of(comparison: Comparison, adjustment: str, rows: Sequence[Row]) -> Iterator[PrintedRatio]:
+def _ratios_of(adjustment: str, rows: Sequence[Row]) -> Iterator[PrintedRatio]:
     ids = [row["id"] for row in rows]
     used: list[Row] = []
     for row in sorted(filter(_has_finite_interval, rows), key=_coarseness):
@@ -135,7 +144,7 @@ def _ratios_of(comparison: Comparison, adjustment: str, rows: Sequence[Row]) -> 
         used.append(row)
         lower, upper, ci_prob = number(row["lower"]), number(row["upper"]), CI_PROB[row["interval"]]
         yield PrintedRatio(
-            comparison,
+            comparison_of(row),
             adjustment,
             hazard_ratio=number(row["value"]),
             lower=lower,
@@ -147,20 +156,26 @@ def _ratios_of(comparison: Comparison, adjustment: str, rows: Sequence[Row]) -> 
             ledger_rows=(row["id"], *(other for other in ids if other != row["id"])),
         )
     if not used:
-        yield from _ratio_from_p(comparison, adjustment, rows)
+        yield from _ratio_from_p(adjustment, rows)
 
 
 def _coarseness(row: Row) -> Fraction:
-    """Product of the printed steps: the most precise print of an effect is the one that is used."""
-    return number(row["value"]).step * number(row["lower"]).step * number(row["upper"]).step
+    """Product of the relative steps: the most precise print of an effect is the one that is used."""
+    numbers = [number(row[column]) for column in ("value", "lower", "upper")]
+    return math.prod((found.step / found.exact for found in numbers), start=Fraction(1))
 
 
 def _same_numbers(one: Row, other: Row) -> bool:
-    """Whether two prints can be one estimate and interval, rounded differently."""
+    """Whether two prints can be one estimate and interval, rounded differently or printed as the reciprocal."""
     if one["interval"] != other["interval"]:
         return False
-    for column in ("value", "lower", "upper"):
-        (low, high), (other_low, other_high) = (number(row[column]).exact_interval() for row in (one, other))
+    turned = comparison_of(one) != comparison_of(other)
+    columns = {"value": "value", "lower": "upper" if turned else "lower", "upper": "lower" if turned else "upper"}
+    for column, other_column in columns.items():
+        low, high = number(one[column]).exact_interval()
+        other_low, other_high = number(other[other_column]).exact_interval()
+        if turned:
+            other_low, other_high = 1 / other_high, 1 / other_low
         if high < other_low or other_high < low:
             return False
     return True
@@ -174,7 +189,7 @@ def _has_finite_interval(row: Row) -> bool:
     return 0 < number(row["lower"]).exact < number(row["upper"]).exact
 
 
-def _ratio_from_p(comparison: Comparison, adjustment: str, rows: Sequence[Row]) -> Iterator[PrintedRatio]:
+def _ratio_from_p(adjustment: str, rows: Sequence[Row]) -> Iterator[PrintedRatio]:
     for row in rows:
         if not row["p"] or parse_p(row["p"]).operator != "=":
             continue
@@ -183,7 +198,7 @@ def _ratio_from_p(comparison: Comparison, adjustment: str, rows: Sequence[Row]) 
             continue
         log_hazard_ratio = math.log(hazard_ratio.value)
         yield PrintedRatio(
-            comparison,
+            comparison_of(row),
             adjustment,
             hazard_ratio=hazard_ratio,
             lower=None,

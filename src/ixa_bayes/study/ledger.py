@@ -14,7 +14,8 @@ import pandas as pd
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.study.cells import at, line_of, read_cells, schema_problems
 from ixa_bayes.study.definition import PATIENTS, StudyDefinition, read_definition
-from ixa_bayes.study.ledger_rows import COLUMNS, IMPOSSIBLE, SCHEMA, Row, faults_of_row
+from ixa_bayes.study.hints import did_you_mean, shown
+from ixa_bayes.study.ledger_rows import COLUMNS, IMPOSSIBLE, IN_UNIT, SCHEMA, Row, faults_of_row
 from ixa_bayes.study.locate import locate
 
 MOST_ROWS: Final = 10_000
@@ -106,6 +107,7 @@ def read_study(folder: Path | str) -> Study:
         [
             *schema_problems(table.set_index("line"), SCHEMA, path=path),
             *_reference_problems(table, definition, path=path),
+            *_unit_problems(table, definition, path=path),
             *_row_problems(table, path=path),
         ],
         key=line_of,
@@ -174,9 +176,9 @@ def _reference_problems(table: pd.DataFrame, definition: StudyDefinition, *, pat
         for row in records(table[~table[column].isin(names)]):
             yield Problem(
                 at(path, row["line"], column),
-                repr(row[column]),
+                shown(row[column]),
                 f"study.toml defines {', '.join(sorted(names - {''})) or 'none'}",
-                f"define this {column} in study.toml or correct the cell",
+                _or_define(f"this {column}", did_you_mean(row[column], names)),
             )
     for column in ("level", "comparator"):
         for row in records(table[table[column].ne("") & table["factor"].isin([*definition.factors, ""])]):
@@ -186,8 +188,25 @@ def _reference_problems(table: pd.DataFrame, definition: StudyDefinition, *, pat
                     at(path, row["line"], column),
                     repr(row[column]),
                     f"factor {row['factor']!r} has levels {', '.join(levels) or 'none'}",
-                    "define the level in study.toml or correct the cell",
+                    _or_define("the level", did_you_mean(row[column], levels)),
                 )
+
+
+def _or_define(what: str, hint: str) -> str:
+    return f"{hint}, or define {what} in study.toml" if hint else f"define {what} in study.toml or correct the cell"
+
+
+def _unit_problems(table: pd.DataFrame, definition: StudyDefinition, *, path: Path) -> Iterator[Problem]:
+    """Units other than the endpoint's, in which its values would be read."""
+    for row in records(table[table["unit"].ne("") & table["kind"].isin(IN_UNIT)]):
+        endpoint = definition.endpoints.get(row["endpoint"])
+        if endpoint is not None and endpoint.unit and row["unit"] != endpoint.unit:
+            yield Problem(
+                at(path, row["line"], "unit"),
+                repr(row["unit"]),
+                f"study.toml gives {row['endpoint']} in {endpoint.unit}",
+                "correct either; if the paper prints both units, define an endpoint for each and convert nothing",
+            )
 
 
 def _row_problems(table: pd.DataFrame, *, path: Path) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ from typing import Final
 import pandera.pandas as pa
 
 from ixa_bayes.formulas.printed import PrintedNumber, is_not_reached, parse_number, parse_p
+from ixa_bayes.study.hints import EMPTY, how_to_write
 
 Row = dict[str, str]
 
@@ -67,10 +68,12 @@ READINGS: Final = {
     IMPOSSIBLE: "the paper prints what cannot be, such as a percentage of 130: the audit names it, no analysis uses it",
 }
 RATIO_KINDS: Final = ("hazard_ratio", "odds_ratio", "risk_ratio")
+IN_UNIT: Final = ("median", "mean", "standard_deviation", "range", "value")
+"""Kinds whose numbers are in the unit of their endpoint."""
+_OPERATORS: Final = "<>=\u2264\u2265\u2a7d\u2a7e "
 _WHOLE: Final = ("count", "denominator")
 _NUMERIC: Final = ("value", "lower", "upper", "time")
 
-EMPTY: Final = "an empty cell"
 _AS_PRINTED: Final = (
     f"correct the cell; if the paper really prints this, write {IMPOSSIBLE} in the column reading and a note"
 )
@@ -221,7 +224,8 @@ def _unreadable_numbers(row: Row) -> Iterator[CellFault]:
     for column in _numeric_cells(row):
         if _readable(row[column]) is None:
             rule = "must be a printed number such as 33.0, or `not reached`"
-            yield CellFault(column, repr(row[column]), rule, "use a decimal point and no thousands separator")
+            hint = how_to_write(row[column]) or "use a decimal point and no thousands separator"
+            yield CellFault(column, repr(row[column]), rule, hint)
 
 
 def _unreadable_p(row: Row) -> Iterator[CellFault]:
@@ -231,9 +235,9 @@ def _unreadable_p(row: Row) -> Iterator[CellFault]:
         parse_p(row["p"])
     except ValueError:
         rule = "a p value lies within 0 and 1 and is printed like 0.008, <0.001 or NS"
-        yield CellFault("p", repr(row["p"]), rule, "correct the cell")
+        yield CellFault("p", repr(row["p"]), rule, how_to_write(row["p"]) or "correct the cell")
 
 
 def _p_beyond_its_limits(text: str) -> bool:
-    found = _readable(text.lstrip("<>=≤≥⩽⩾ "))
+    found = _readable(text.lstrip(_OPERATORS))
     return found is not None and not 0 <= found.exact <= 1

@@ -7,10 +7,13 @@ from math import inf
 
 from ixa_bayes.formulas.printed import PrintedP, is_not_reached, parse_p
 from ixa_bayes.study.definition import StudyDefinition
-from ixa_bayes.study.effects import Comparison, NotExtractable, repeats
+from ixa_bayes.study.effects import Comparison, NotExtractable, comparison_of, repeats
 from ixa_bayes.study.ledger import Study, records
 from ixa_bayes.study.ledger_rows import Row, number
 from ixa_bayes.study.sizes import Possible, sizes
+
+_TURNED = {"better": "worse", "worse": "better", "higher": "lower", "lower": "higher"}
+"""What a sentence says of the first group, said of the second."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,9 @@ def _direction(
     if level is not None and comparator is not None and level != comparator:
         return 1 if level < comparator else -1
     longer_is = {"higher": "better", "lower": "worse"}.get(definition.endpoints[comparison.endpoint].better)
-    claims = {row["claim"] for row in p_rows} - {"", "no_difference"}
+    claims = {
+        row["claim"] if comparison_of(row) == comparison else _TURNED.get(row["claim"], row["claim"]) for row in p_rows
+    } - {"", "no_difference"}
     if claims & {"higher", longer_is}:
         return -1
     if claims and longer_is is not None:

@@ -13,6 +13,7 @@ from ixa_bayes.study.audit.information import check_information
 from ixa_bayes.study.audit.log_rank import check_log_rank
 from ixa_bayes.study.audit.medians import check_claims, check_medians
 from ixa_bayes.study.audit.multiplicity import check_multiplicity
+from ixa_bayes.study.audit.nested import check_nested
 from ixa_bayes.study.audit.percentages import check_percentages
 from ixa_bayes.study.audit.prints import Prints
 from ixa_bayes.study.audit.ranges import check_ranges
@@ -28,6 +29,7 @@ CHECKS: Final[tuple[Callable[[Prints], Iterator[Finding]], ...]] = (
     check_impossible,
     check_percentages,
     check_sums,
+    check_nested,
     check_fisher,
     check_ratios,
     check_log_rank,

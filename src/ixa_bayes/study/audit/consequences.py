@@ -47,6 +47,7 @@ SIZES_NOT_COMBINED: Final = "Each size is used as printed."
 TABLES_ALONE: Final = "Each table is still analysed on its own; no result combines them."
 
 # Events, ratios and tests.
+EACH_ENDPOINT_S_EVENTS: Final = "Each endpoint is analysed with its own number of events."
 EVENTS_FIRST: Final = "The printed events are used, not the number of censored patients."
 EVENTS_OF_SUBGROUP: Final = "None: events are used for whole populations only."
 CENSORED_ALONE: Final = "The number of censored patients stands uncorrected until study.toml says what is used."

@@ -19,6 +19,9 @@ INFLATION: Final = "variance_inflation"
 INFLATION_LIMIT: Final = 4.0
 """Variance of the adjusted over that of the unadjusted log ratio, beyond nesting, that calls for a reason."""
 
+WORTH_TELLING: Final = 1.5
+"""The same where it is a note: adjustment for a few covariates costs less."""
+
 
 def check_information(prints: Prints) -> Iterator[Finding]:
     """Multivariable hazard ratios whose interval is narrower than the events allow, or far wider."""
@@ -33,7 +36,7 @@ def check_information(prints: Prints) -> Iterator[Finding]:
             missing.append(row["id"])
             continue
         yield from _too_narrow(prints, row, box, comparison)
-        yield _inflation(prints, row, box, comparison=comparison, bounds=bounds[0], size_rows=bounds[1])
+        yield from _inflation(prints, row, box, comparison=comparison, bounds=bounds[0], size_rows=bounds[1])
     if missing:
         yield Finding(
             INFLATION,
@@ -75,13 +78,15 @@ def _inflation(
     comparison: Comparison,
     bounds: tuple[float, float],
     size_rows: tuple[str, ...],
-) -> Finding:
+) -> Iterator[Finding]:
     se = sum(box.standard_error) / 2
     inflation = bounds[1] * se**2
     nested, nested_words = nesting_inflation(prints, comparison)
     known = bounds[0] > 0
     expected = bounds[0] * _imbalance(prints, comparison, math.exp(sum(box.log_ratio) / 2)) if known else 0.0
     alarm = expected * box.standard_error[0] ** 2 > INFLATION_LIMIT * nested and not is_ambiguous(row)
+    if inflation < WORTH_TELLING and not alarm:
+        return
     events = max(prints.events(comparison.population, comparison.endpoint).values)
     split = f" or {events / inflation:.1f} of groups of these sizes" if known else ""
     computed = (
@@ -98,7 +103,7 @@ def _inflation(
             ". The unadjusted information is that of a hazard ratio of 1; with unequal groups and a large effect the "
             "true one is larger or smaller, and this share with it too high or too low"
         )
-    return Finding(
+    yield Finding(
         INFLATION,
         "implausible" if alarm else "note",
         (row["id"], *size_rows),
