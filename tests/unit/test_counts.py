@@ -1,10 +1,11 @@
 import pytest
 
+from ixa_bayes.errors import InputError
 from ixa_bayes.study.counts import agreeing_with_p, count_table, single_rates
 from ixa_bayes.study.ledger import Study
 from ixa_bayes.study.sizes import evaluable, sizes
 
-from .conftest import StudyMaker
+from .conftest import DEFINITION, StudyMaker
 
 N = {"endpoint": "patients", "kind": "count"}
 RATE = {"endpoint": "response", "kind": "percent"}
@@ -33,6 +34,50 @@ def test_size_from_a_percentage_alone(make_study: StudyMaker) -> None:
 def test_size_of_an_incomplete_factor_is_only_bounded(make_study: StudyMaker) -> None:
     study = make_study(N | {"count": "10"}, N | {"factor": "marker", "level": "yes", "count": "4"})
     assert sizes(study, "all", factor="marker", level="no").values == tuple(range(11))
+
+
+RESPONDER = DEFINITION.replace(
+    "[endpoints.had_scan]",
+    """[factors.responder]
+label = "Responder"
+levels = { yes = "responder", no = "non-responder" }
+complete = false
+split_by = { endpoint = "response", having = "yes", lacking = "no" }
+[endpoints.had_scan]""",
+)
+
+
+def test_sizes_of_levels_that_an_endpoint_defines_are_its_counts(make_study: StudyMaker) -> None:
+    scanned = {"endpoint": "had_scan", "kind": "count", "count": "122"}
+    rows = [N | {"count": "126"}, scanned, RATE | {"value": "52.5"}]
+    study = make_study(*rows, definition=RESPONDER)
+    assert sizes(study, "all", factor="responder", level="yes").exact == 64
+    assert sizes(study, "all", factor="responder", level="no").exact == 58
+    assert sizes(study, "all", factor="responder", level="no").ledger_rows == ("row_2", "row_1")
+    printed = N | {"factor": "responder", "level": "no", "count": "62"}
+    study = make_study(*rows, printed, definition=RESPONDER)
+    assert sizes(study, "all", factor="responder", level="no").exact == 62, "a printed size goes before"
+    study = make_study(*rows[:2], definition=RESPONDER)
+    assert sizes(study, "all", factor="responder", level="yes").exact is None, "no rate, no size"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        (
+            '"response", h',
+            '"respons", h',
+            "factors.responder.split_by names 'respons' (write 'response'?), which is not",
+        ),
+        ('"response", h', '"rfs", h', "factors.responder.split_by names 'rfs', which is not a binary endpoint"),
+        ('having = "yes"', 'having = "yess"', "split_by.having 'yess' (write 'yes'?) is not one of the levels"),
+        ('lacking = "no"', 'lacking = "yes"', "split_by names both levels of a factor that has two"),
+    ],
+)
+def test_faults_of_a_split(make_study: StudyMaker, old: str, new: str, rule: str) -> None:
+    with pytest.raises(InputError) as error:
+        make_study(N | {"count": "126"}, definition=RESPONDER.replace(old, new))
+    assert error.value.problems[0].rule.startswith(rule)
 
 
 def test_contradictory_sizes_are_empty(make_study: StudyMaker) -> None:

@@ -55,13 +55,23 @@ class Population(_Strict):
     definition: str = ""
 
 
+class Split(_Strict):
+    """A binary endpoint that splits patients: those who have it are one level, the evaluable others another."""
+
+    endpoint: Name
+    having: LevelName
+    lacking: LevelName
+
+
 class Factor(_Strict):
     """A way to split patients into subgroups.
 
     ``complete`` says that every patient has exactly one of the levels, so that the levels
     partition the population and their counts add up to its size. ``expected`` says how the other
     levels were expected to do against ``reference`` before the data were seen; the priors of a
-    stated effect point that way.
+    stated effect point that way. ``split_by`` says that the levels are the patients with and without
+    a binary endpoint (responders and non-responders), whose counts are then the levels' sizes where
+    these are not printed.
     """
 
     label: Text
@@ -70,12 +80,19 @@ class Factor(_Strict):
     complete: bool = True
     measured: Literal["baseline", "after_baseline"] = "baseline"
     expected: Literal["worse", "better"] = "worse"
+    split_by: Split | None = None
     definition: str = ""
 
     @model_validator(mode="after")
-    def _reference_is_a_level(self) -> Self:
-        if self.reference is not None and self.reference not in self.levels:
-            raise ValueError(f"reference {self.reference!r} is not one of the levels {list(self.levels)}")
+    def _levels_exist(self) -> Self:
+        named = {"reference": self.reference}
+        if self.split_by is not None:
+            named |= {"split_by.having": self.split_by.having, "split_by.lacking": self.split_by.lacking}
+        for role, level in named.items():
+            if level is not None and level not in self.levels:
+                raise ValueError(f"{role} {_named(level, self.levels)} is not one of the levels {list(self.levels)}")
+        if self.split_by is not None and {self.split_by.having, self.split_by.lacking} != set(self.levels):
+            raise ValueError("split_by names both levels of a factor that has two")
         return self
 
 
@@ -208,6 +225,11 @@ class StudyDefinition(_Strict):
                     yield f"endpoints.{name}.{role} names {named_words}, which is not a {kind} endpoint"
             if endpoint.includes and endpoint.kind != "time_to_event":
                 yield f"endpoints.{name}.includes is for time_to_event endpoints; a binary one has components"
+
+        for name, factor in self.factors.items():
+            if factor.split_by is not None and factor.split_by.endpoint not in of_kind["binary"]:
+                words = _named(factor.split_by.endpoint, of_kind["binary"])
+                yield f"factors.{name}.split_by names {words}, which is not a binary endpoint"
 
     def _subgroup_faults(self, where: str, factor: str, level: str) -> list[str]:
         if factor not in self.factors:

@@ -125,7 +125,7 @@ def _read(
         lacking.append("the number of patients in each group")
     elif unknown:
         lacking.append(f"the number of patients in the group “{unknown[0]}”")
-    elif whole.exact is not None and sum(group.values[0] for group in groups) != whole.exact:
+    elif events.values and whole.exact is not None and sum(group.values[0] for group in groups) != whole.exact:
         lacking.append("the number of events among the patients compared (others have no value of the factor)")
     if not events.values or max(events.values) == 0:
         lacking.append("the number of events")

@@ -124,6 +124,8 @@ class GroupPrints:
         return not factor and endpoint in {other.evaluable for other in self.definition.endpoints.values()}
 
     def _level_size(self, population: str, factor: str, level: str) -> Possible:
+        if by_endpoint := self._split_size(population, factor, level):
+            return by_endpoint
         whole = self.size(population)
         others = [name for name in self.definition.factors[factor].levels if name != level]
         parts = [
@@ -135,6 +137,17 @@ class GroupPrints:
             rows = [*whole.ledger_rows, *(row for part in known for row in part.ledger_rows)]
             return Possible(tuple(sorted(value for value in values if value >= 0)), tuple(rows))
         return Possible(tuple(range(max(whole.values, default=-1) + 1)))
+
+    def _split_size(self, population: str, factor: str, level: str) -> Possible | None:
+        """Patients with, or evaluable patients without, the endpoint that a factor is defined by."""
+        split = self.definition.factors[factor].split_by
+        rows = self.by_subject[population, "", "", split.endpoint] if split else []
+        if split is None or not rows:
+            return None
+        pairs = {pair for how in self.conventions for pair in self.pairs(population, split.endpoint, how)}
+        values = {r if level == split.having else n - r for r, n in pairs}
+        ids = (*(row["id"] for row in rows), *self.evaluable(population, split.endpoint).ledger_rows)
+        return Possible(tuple(sorted(values)), tuple(dict.fromkeys(ids)))
 
     def evaluable(self, population: str, endpoint: str, factor: str = "", level: str = "") -> Possible:
         """Patients that an endpoint's count is out of."""
