@@ -112,6 +112,12 @@ def test_no_events_and_all_events() -> None:
     assert survival_curve([1, 2, 3], [True] * 3)["survival"].iloc[-1] == 0
 
 
+def test_rows_that_meet_an_event_are_at_risk_when_it_happens() -> None:
+    """Events at 3 and 6: the first leaves before, the second enters at 3 and leaves before 6, the third enters at 3."""
+    data = follow_up([2, 5, 7, 3, 6], [0, 0, 0, 1, 1], entry=[0, 3, 3, 0, 5])
+    assert list(data.meets_an_event()) == [False, False, True, True, True]
+
+
 def test_log_rank_by_hand() -> None:
     """Two groups, no ties: expectation and variance by the share at risk before each event."""
     time, event = np.arange(1.0, 7), np.array([1, 1, 0, 1, 1, 1]) == 1
@@ -172,6 +178,20 @@ def test_cumulative_incidence_at_given_times() -> None:
     assert len(rows.index.unique()) == 6
     low, high = (1 / 8) ** np.exp(np.array([1, -1]) * Z * rows["standard_error"][1] / (1 / 8 * math.log(8)))
     assert (rows["lower"][1], rows["upper"][1]) == pytest.approx((low, high))
+
+
+def test_cumulative_incidence_stays_known_after_everybody_had_an_event() -> None:
+    rows = cumulative_incidence([1, 2, 4], [1, 0, 2], causes=["progression", "death"], at=[9])
+    np.testing.assert_allclose(rows["estimate"], [1 / 3, 2 / 3])
+
+
+def test_cumulative_incidence_counts_weights() -> None:
+    cause, weight = np.array([1, 2, 0, 1, 2, 0, 1, 0]), np.array([1, 2, 3, 1, 1, 2, 1, 4])
+    every = np.repeat(np.arange(8), weight)
+    for at in (None, [0, 3, 10]):
+        weighted = cumulative_incidence(TIME, cause, causes=["progression", "death"], weight=weight, at=at)
+        single = cumulative_incidence(TIME[every], cause[every], causes=["progression", "death"], at=at)
+        pd.testing.assert_frame_equal(weighted, single)
 
 
 def test_cumulative_incidence_refuses_what_it_cannot_do() -> None:
@@ -241,6 +261,9 @@ def test_curve_table_has_every_group_on_both_scales() -> None:
     median = median_survival(TIME[chosen], EVENT[chosen], kind="log")
     row = table[(table["group"] == "new") & (table["quantity"] == "median") & (table["interval"] == "log")].iloc[0]
     np.testing.assert_array_equal([row["estimate"], row["lower"]], [median.estimate, median.lower])
+    means = table[table["quantity"] == "restricted_mean"]
+    assert list(means["time"]) == [9, 9]
+    assert means["estimate"].iloc[0] == restricted_mean(TIME[chosen], EVENT[chosen], horizon=9).estimate
     late = curve_table(TIME, EVENT, at=[6, 20])
     assert late[late["quantity"] == "restricted_mean"]["note"].str.startswith("not available").all()
     with pytest.raises(ValueError, match="at is empty"):

@@ -136,6 +136,12 @@ def test_a_curve_that_ends_early_for_late_entries_is_named() -> None:
     assert "curve_ends_early" not in [situation.kind for situation in late]
 
 
+def test_a_curve_that_ends_with_the_last_patient_is_not_early() -> None:
+    design = pd.DataFrame({"x": [0.0, 1, 0, 1]})
+    found = named_situations([1, 2, 3, 4], [1, 0, 1, 1], design=design, entry=[0, 0.5, 0.5, 0])
+    assert "curve_ends_early" not in [situation.kind for situation in found]
+
+
 def test_events_per_covariate_rest_on_the_stated_limit() -> None:
     ten = [i in range(10, 20) for i in range(MANY)]
     assert _kinds(TIMES, ten, x=X) == []

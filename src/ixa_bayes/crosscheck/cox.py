@@ -1,5 +1,6 @@
 """Cox regression by Efron's and Breslow's treatment of ties, and the test of proportional hazards."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -10,13 +11,14 @@ from numpy.typing import ArrayLike
 from ixa_bayes.crosscheck.coefficients import Coefficients, coefficients_of, wald_table
 from ixa_bayes.crosscheck.observations import (
     CI_PROB,
+    BoolArray,
     FollowUp,
     NotAvailableError,
     checked_design,
     follow_up,
     response,
 )
-from ixa_bayes.crosscheck.separation import cox_comparisons, limits
+from ixa_bayes.crosscheck.separation import Comparison, cox_comparisons, limits
 
 if TYPE_CHECKING:
     from greenwood import CoxPH
@@ -28,6 +30,8 @@ Transform = Literal["km", "rank", "identity"]
 _CONVERGED: Final = 1e-13
 # The library keeps some three numbers for each row and pair of coefficients; more than this is gigabytes.
 _LARGEST: Final = 100_000_000
+_SAME: Final = 1e-9
+_SINGULAR: Final = "the information matrix is singular in these patients"
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +140,8 @@ def proportionality_test(
     Returns
     -------
     DataFrame
-        By coefficient and ``GLOBAL``: ``chi_square``, ``degrees_of_freedom``, ``p``.
+        By coefficient and ``GLOBAL``: ``chi_square``, ``degrees_of_freedom``, ``p``; NaN for a covariate that varies
+        among the patients at risk at fewer than two event times, and then for ``GLOBAL`` too.
 
     Raises
     ------
@@ -149,17 +154,29 @@ def proportionality_test(
     """
     data = follow_up(time, event, entry=entry, weight=weight)
     columns = _coefficients(data, design)
-    fitted = _fitted(data, columns, ties=ties)
-    if any(limit != "finite" for limit in limits(columns.scaled, cox_comparisons(data))):
+    fitted, comparisons = _fitted(data, columns, ties=ties), cox_comparisons(data)
+    if any(limit != "finite" for limit in limits(columns.scaled, comparisons)):
         raise NotAvailableError("a hazard ratio runs to 0 or infinity (separation)")
-    if np.unique(data.time[data.event]).size < 2:
+    if len(comparisons) < 2:
         raise NotAvailableError("all events happen at one time")
-    result = fitted.cox_zph(transform=transform)
+    try:
+        with np.errstate(all="ignore"):
+            result = fitted.cox_zph(transform=transform)
+    except np.linalg.LinAlgError as error:
+        raise NotAvailableError(_SINGULAR) from error
     rows = {**result.per_term, "GLOBAL": result.global_test}
     table = pd.DataFrame.from_dict(rows, orient="index")
     table = table.rename(columns={"chisq": "chi_square", "df": "degrees_of_freedom", "p_value": "p"})
     table.index = pd.Index([*columns.names, "GLOBAL"], name="coefficient")
+    tested = _seen_twice(columns, comparisons)
+    table.loc[~np.append(tested, tested.all()), ["chi_square", "p"]] = np.nan
     return table[["chi_square", "degrees_of_freedom", "p"]]
+
+
+def _seen_twice(columns: Coefficients, comparisons: Sequence[Comparison]) -> BoolArray:
+    """Coefficients whose covariate varies among those at risk at two event times or more: only they can change."""
+    varies = [np.ptp(columns.scaled[c.at_risk], axis=0) > _SAME for c in comparisons]
+    return np.asarray(np.sum(varies, axis=0) >= 2)
 
 
 def _coefficients(data: FollowUp, design: pd.DataFrame) -> Coefficients:
@@ -182,4 +199,4 @@ def _fitted(data: FollowUp, columns: Coefficients, *, ties: Ties) -> "CoxPH":
         with np.errstate(all="ignore"):
             return CoxPH(ties=ties).fit(response(single), columns.scaled[every], tol=_CONVERGED)
     except np.linalg.LinAlgError as error:
-        raise NotAvailableError("the covariates cannot be told apart in these patients") from error
+        raise NotAvailableError(_SINGULAR) from error

@@ -125,7 +125,7 @@ def _fitted(values: FloatArray, data: FollowUp, *, ci_prob: float) -> tuple["Fir
         try:
             fit = model.fit(values, (data.event, data.time))
         except np.linalg.LinAlgError as error:
-            raise NotAvailableError("the covariates cannot be told apart in these patients") from error
+            raise NotAvailableError("the information matrix is singular in these patients") from error
         if not fit.converged_:
             raise NotAvailableError("the penalised likelihood was not maximised (no convergence)")
         limits = np.full((values.shape[1], 2), np.nan)
