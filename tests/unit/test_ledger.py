@@ -151,6 +151,47 @@ def test_an_endpoint_without_a_unit_takes_any(make_study: StudyMaker) -> None:
     assert make_study(cells, definition=definition).statistics.loc["row_0", "unit"] == "years"
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        RATE | {"value": "0"},
+        RATE | {"value": "100.0"},
+        RATE | {"count": "7", "denominator": "7"},
+        RATE | {"count": "123456789"},
+        RATE | {"p": "1"},
+        RATE | {"p": "0.000"},
+        RATE | {"p": "NS"},
+        HR | {"lower": "0.00"},
+        HR | {"value": "1.0"},
+        HR | {"value": "4.0"},
+        HR | {"value": "2.0", "lower": "2.0", "upper": "2.0"},
+        HR | {"upper": "not reached"},
+        HR | {"lower": ""},
+        HR | {"upper": ""},
+        {"endpoint": "rfs", "kind": "median", "value": "not reached", "lower": "3", "upper": "NR", "interval": "ci95"},
+        {"endpoint": "rfs", "kind": "median", "value": "NR", "lower": "NR", "upper": "NR", "interval": "ci95"},
+        {"endpoint": "rfs", "kind": "date", "value": "January 2024"},
+    ],
+)
+def test_what_stands_on_the_edge_of_a_rule_is_no_fault(make_study: StudyMaker, cells: dict[str, str]) -> None:
+    assert len(make_study(cells).used()) == 1
+
+
+@pytest.mark.parametrize(
+    ("cells", "columns"),
+    [
+        (HR | {"value": "-3", "lower": "-4", "upper": "-2"}, ["value", "lower", "upper"]),
+        (HR | {"lower": "", "interval": ""}, ["interval"]),
+        (HR | {"upper": "", "interval": ""}, ["interval"]),
+        (RATE | {"count": "1234567890"}, ["count"]),
+    ],
+)
+def test_each_cell_beyond_a_rule_is_at_fault(make_study: StudyMaker, cells: dict[str, str], columns: list[str]) -> None:
+    with pytest.raises(InputError) as error:
+        make_study(cells)
+    assert [problem.where.split("column ")[1].strip("'") for problem in error.value.problems] == columns
+
+
 def test_all_faults_of_both_rows_are_listed_at_once(make_study: StudyMaker) -> None:
     with pytest.raises(InputError) as error:
         make_study(RATE | {"value": "130"}, HR | {"p": "2"}, RATE | {"population": "x"})
