@@ -37,41 +37,20 @@ _RANK: Final = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class WeibullFit:
-    """Weibull proportional hazards, ``h(t|x) = shape exp(b0 + x'beta) t^(shape - 1)``, t in the unit of the times.
+class ParametricFit:
+    """Proportional hazards over a baseline with parameters of its own.
 
     Attributes
     ----------
     log_hazard_ratios : DataFrame
         As ``cox.CoxFit.log_hazard_ratios``.
     baseline : DataFrame
-        Rows ``b0`` (at a design of zeros) and ``log_shape``: ``estimate``, ``standard_error``; NaN where ``b0`` runs
-        to infinity against a log hazard ratio.
+        ``estimate`` and ``standard_error`` of the baseline's parameters, at a design of zeros; the function
+        that fits says which they are.
     log_likelihood : float
         Of the survival times in their unit.
     n, n_events : int
-    """
-
-    log_hazard_ratios: pd.DataFrame
-    baseline: pd.DataFrame
-    log_likelihood: float
-    n: int
-    n_events: int
-
-
-@dataclass(frozen=True, eq=False)
-class PiecewiseFit:
-    """Piecewise-exponential proportional hazards, ``h(t|x) = exp(lambda_j + x'beta)`` on ``(c_j-1, c_j]``.
-
-    Attributes
-    ----------
-    log_hazard_ratios : DataFrame
-        As ``cox.CoxFit.log_hazard_ratios``.
-    baseline : DataFrame
-        One row per interval, the last open-ended: ``start``, ``stop``, ``n_events``, ``exposure``, ``estimate`` (log
-        hazard at a design of zeros; minus infinity without events) and ``standard_error``.
-    log_likelihood : float
-    n, n_events : int
+        By weight.
     """
 
     log_hazard_ratios: pd.DataFrame
@@ -89,7 +68,7 @@ def weibull_mle(
     entry: ArrayLike | None = None,
     weight: ArrayLike | None = None,
     ci_prob: float = CI_PROB,
-) -> WeibullFit:
+) -> ParametricFit:
     """Weibull proportional hazards by maximum likelihood, with delayed entry and weights.
 
     The log-likelihood of a row is ``event (log shape + eta + (shape - 1) log t) - exp(eta) (t^shape - entry^shape)``.
@@ -103,8 +82,10 @@ def weibull_mle(
 
     Returns
     -------
-    WeibullFit
-        Standard errors from the observed information. Infinite estimates as in ``cox.cox``.
+    ParametricFit
+        ``h(t|x) = shape exp(b0 + x'beta) t^(shape - 1)``, t in the unit of the times; baseline ``b0`` (NaN where
+        it runs to infinity against a log hazard ratio) and ``log_shape``. Standard errors from the observed
+        information. Infinite estimates as in ``cox.cox``.
 
     Raises
     ------
@@ -134,7 +115,7 @@ def weibull_mle(
     variance = np.array([back @ covariance @ back, covariance[-1, -1]])
     baseline = _baseline(np.array([b0, best[-1]]), variance).set_axis(["b0", "log_shape"])
     log_likelihood = value - data.n_events * float(np.log(unit))
-    return WeibullFit(table, baseline, log_likelihood, n=int(data.weight.sum()), n_events=data.n_events)
+    return ParametricFit(table, baseline, log_likelihood, n=int(data.weight.sum()), n_events=data.n_events)
 
 
 def piecewise_mle(
@@ -146,7 +127,7 @@ def piecewise_mle(
     entry: ArrayLike | None = None,
     weight: ArrayLike | None = None,
     ci_prob: float = CI_PROB,
-) -> PiecewiseFit:
+) -> ParametricFit:
     """Piecewise-exponential proportional hazards by maximum likelihood, with delayed entry and weights.
 
     The log-likelihood of a row is ``event (lambda_j + eta) - sum_k exposure_k exp(lambda_k + eta)`` with j the
@@ -163,7 +144,9 @@ def piecewise_mle(
 
     Returns
     -------
-    PiecewiseFit
+    ParametricFit
+        ``h(t|x) = exp(lambda_j + x'beta)`` on ``(c_j-1, c_j]``; the baseline has one row per interval, the last
+        open-ended: ``start``, ``stop``, ``n_events``, ``exposure`` and the log hazard (minus infinity without events).
 
     Raises
     ------
@@ -198,7 +181,7 @@ def piecewise_mle(
     intervals = {"start": edges[:-1], "stop": edges[1:], "n_events": events.astype(np.int64), "exposure": total}
     baseline = pd.DataFrame({**intervals, "estimate": -np.inf, "standard_error": np.nan})
     baseline.loc[kept, ["estimate", "standard_error"]] = _baseline(back @ best, variance).to_numpy()
-    return PiecewiseFit(table, baseline, value, n=int(data.weight.sum()), n_events=data.n_events)
+    return ParametricFit(table, baseline, value, n=int(data.weight.sum()), n_events=data.n_events)
 
 
 def _inputs(data: FollowUp, design: pd.DataFrame) -> tuple[FollowUp, Coefficients]:
