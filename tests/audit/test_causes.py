@@ -2,7 +2,9 @@
 
 import pytest
 
-from ixa_bayes.study.audit import audit
+from ixa_bayes.study.audit import Finding, audit
+from ixa_bayes.study.audit.causes import joined_by_cause
+from ixa_bayes.study.audit.prints import Prints
 from ixa_bayes.study.ledger import records
 
 from .test_checks import SIZE, Make, N, _n, make
@@ -99,6 +101,18 @@ def test_a_number_that_contradicts_something_else_is_no_cause(make: Make) -> Non
     assert len(found) == 2, "one for each table, and none for each of their cells"
     assert "row_4: 3/14 = 21.4% or 4/14 = 28.6%; row_5: 69/112 = 61.6% or 70/112 = 62.5%" in found[0]["computed"]
     assert all("agree with everything else" not in finding["computed"] for finding in found)
+
+
+@pytest.mark.parametrize(("brought", "told"), [((), 1), (("row_2",), 2)], ids=["none comes", "another comes"])
+def test_a_number_that_brings_a_contradiction_is_no_cause(make: Make, brought: tuple[str, ...], told: int) -> None:
+    def contradiction(row: str, name: str) -> Finding:
+        words = {"printed": row, "computed": "", "explanation": name, "consequence": ""}
+        return Finding(name, "contradiction", (row,), **words, mends={"row_1": frozenset({41})})
+
+    found = [contradiction("row_1", "sizes"), contradiction("row_1", "rates")]
+    prints = Prints(make(SIZE, YES | {"count": "14"}, NO))
+    after = [contradiction(row, "sums") for row in brought]
+    assert len(joined_by_cause(found, prints, check=lambda _: after)) == told
 
 
 def test_group_sizes_stand_among_the_prints_of_a_table(make: Make) -> None:

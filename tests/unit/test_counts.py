@@ -183,6 +183,23 @@ def test_the_total_of_an_open_table_is_not_accused(make_study: StudyMaker) -> No
     assert table.culprits == (), "either level exceeds the total, and no total follows from two levels of more"
 
 
+@pytest.mark.parametrize(("responders", "status"), [((2, 3), "impossible"), ((3, 3), "unique")])
+def test_what_an_open_table_leaves_over_cannot_respond_more_often_than_it_counts(
+    make_study: StudyMaker, responders: tuple[int, int], status: str
+) -> None:
+    """Ten patients, eight of them with the endpoint; two levels of four leave two, who have it twice at most."""
+    cells = {"patients": (4, 4), "toxicity": responders}
+    rows = [N | {"count": "10"}, {"endpoint": "toxicity", "kind": "count", "count": "8"}]
+    levels = [
+        N | {"factor": "marker", "level": level, "endpoint": endpoint, "count": str(counts[index])}
+        for endpoint, counts in cells.items()
+        for index, level in enumerate(("yes", "no"))
+    ]
+    table = count_table(make_study(*rows, *levels), "all", "toxicity", "marker")
+    assert table is not None
+    assert table.status == status
+
+
 def test_truncated_percentages_are_read_only_where_no_rounded_table_exists(make_study: StudyMaker) -> None:
     rows = [
         N | {"count": "9"},
