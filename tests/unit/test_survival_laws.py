@@ -91,6 +91,16 @@ def test_piecewise_works_draw_by_draw() -> None:
     np.testing.assert_allclose(together.values, alone)
 
 
+def test_piecewise_takes_many_times_at_once() -> None:
+    time = xr.DataArray([[2.0, 2.5], [9.0, 30.0]], dims=("row", "visit"))
+    eta = xr.DataArray([0.0, 1.0], dims="draw")
+    for law in (piecewise.log_hazard, piecewise.cumulative_hazard, piecewise.rmst):
+        together = law(time, log_hazards=LOG_HAZARDS + eta, cuts=CUTS)
+        assert set(together.dims) == {"row", "visit", "draw"}
+        alone = law(30.0, log_hazards=LOG_HAZARDS + 1.0, cuts=CUTS)
+        np.testing.assert_allclose(together.isel(row=1, visit=1, draw=1), alone)
+
+
 def test_exposure_adds_up_and_starts_at_entry() -> None:
     spent = piecewise.exposure([0.0, 3.0, 5.0], [4.0, 12.0, 5.0], CUTS)
     np.testing.assert_allclose(spent, [[2, 2, 0, 0], [0, 2, 4, 3], [0, 0, 0, 0]])

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 INTERVAL = "interval"
 
 FloatArray = NDArray[np.float64]
+type Times = xr.DataArray | float
 
 
 def interval_of(time: ArrayLike, cuts: Sequence[float]) -> NDArray[np.int64]:
@@ -41,15 +42,16 @@ def exposure(start: ArrayLike, stop: ArrayLike, cuts: Sequence[float]) -> FloatA
     return spent
 
 
-def log_hazard(time: float, *, log_hazards: xr.DataArray, cuts: Sequence[float]) -> xr.DataArray:
-    """Log hazard at a time above 0; ``log_hazards`` has the dim ``interval``."""
-    return log_hazards.isel({INTERVAL: int(interval_of(time, cuts))}, drop=True)
+def log_hazard(time: Times, *, log_hazards: xr.DataArray, cuts: Sequence[float]) -> xr.DataArray:
+    """Log hazard at times above 0; ``log_hazards`` has the dim ``interval``, the result those of the times instead."""
+    at = time if isinstance(time, xr.DataArray) else xr.DataArray(time)
+    which = xr.DataArray(interval_of(at.to_numpy(), cuts), dims=at.dims, coords=at.coords)
+    return log_hazards.drop_vars(INTERVAL, errors="ignore").isel({INTERVAL: which})
 
 
-def cumulative_hazard(time: float, *, log_hazards: xr.DataArray, cuts: Sequence[float]) -> xr.DataArray:
-    """Cumulative hazard from 0 to a time (at least 0); ``log_hazards`` has the dim ``interval``."""
-    spent = xr.DataArray(exposure([0.0], [time], cuts)[0], dims=INTERVAL)
-    total: xr.DataArray = xr.dot(_hazards(log_hazards), spent, dim=INTERVAL)
+def cumulative_hazard(time: Times, *, log_hazards: xr.DataArray, cuts: Sequence[float]) -> xr.DataArray:
+    """Cumulative hazard from 0 to times of at least 0; ``log_hazards`` has the dim ``interval``."""
+    total: xr.DataArray = xr.dot(_hazards(log_hazards), _spent(time, cuts), dim=INTERVAL)
     return total
 
 
@@ -72,18 +74,24 @@ def quantile(prob: xr.DataArray | float, *, log_hazards: xr.DataArray, cuts: Seq
     return found.where(wanted.isel({INTERVAL: 0}) > 0, 0.0)
 
 
-def rmst(horizon: float, *, log_hazards: xr.DataArray, cuts: Sequence[float]) -> xr.DataArray:
+def rmst(horizon: Times, *, log_hazards: xr.DataArray, cuts: Sequence[float]) -> xr.DataArray:
     """Restricted mean survival time, the area under the survival curve from 0 to ``horizon``, exactly.
 
     Within an interval entered with survival ``S`` and spent for ``w`` at hazard ``h`` the area is
     ``S (1 - exp(-h w)) / h``.
     """
     hazards = _hazards(log_hazards)
-    spent = xr.DataArray(exposure([0.0], [horizon], cuts)[0], dims=INTERVAL)
-    step = hazards * spent
+    step = hazards * _spent(horizon, cuts)
     entered = xr.ufuncs.exp(step - step.cumsum(INTERVAL))
     area: xr.DataArray = (entered * -xr.ufuncs.expm1(-step) / hazards).sum(INTERVAL)
     return area
+
+
+def _spent(time: Times, cuts: Sequence[float]) -> xr.DataArray:
+    """Time from 0 to each time that falls into each interval."""
+    lower, upper = (xr.DataArray(edge, dims=INTERVAL) for edge in _edges(cuts))
+    spent: xr.DataArray = (xr.ufuncs.minimum(upper, time) - lower).clip(min=0.0)
+    return spent
 
 
 def _hazards(log_hazards: xr.DataArray) -> xr.DataArray:
