@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,10 @@ from ixa_bayes.inference.effect_rows import (
     prior_cells,
 )
 from ixa_bayes.inference.log_rank_effects import calibration_table, log_rank_rows, simulate
+from ixa_bayes.models.analysis import ModelFile, analysis_from
 from ixa_bayes.models.effects import EffectAnalysis
 from ixa_bayes.study.effects import NotExtractable, PrintedRatio, printed_ratios
-from ixa_bayes.study.ledger import Study
+from ixa_bayes.study.ledger import Study, study_from
 from ixa_bayes.study.log_rank import log_rank_prints
 
 
@@ -55,7 +57,9 @@ class HazardRatioReanalysis:
     not_extractable: pd.DataFrame
 
 
-def reanalyse_hazard_ratios(study: Study, analysis: EffectAnalysis, *, seed: int) -> HazardRatioReanalysis:
+def reanalyse_hazard_ratios(
+    study: Study | Path | str, analysis: EffectAnalysis | ModelFile | Path | str, *, seed: int
+) -> HazardRatioReanalysis:
     """Combine every published hazard ratio with every prior of an analysis.
 
     Printed ratios have a normal likelihood on the log scale. Log-rank p values are read by the
@@ -64,8 +68,10 @@ def reanalyse_hazard_ratios(study: Study, analysis: EffectAnalysis, *, seed: int
 
     Parameters
     ----------
-    study : Study
-    analysis : EffectAnalysis
+    study : Study, path or str
+        A study, its folder or a built-in name.
+    analysis : EffectAnalysis, ModelFile, path or str
+        An analysis, the file it was read from, its path, or the name of a built-in model.
     seed : int
         Of the simulations that calibrate log-rank p values.
 
@@ -82,13 +88,13 @@ def reanalyse_hazard_ratios(study: Study, analysis: EffectAnalysis, *, seed: int
     Examples
     --------
     >>> import ixa_bayes as ib
-    >>> analysis = ib.read_model("hazard_ratios").analysis
-    >>> found = ib.reanalyse_hazard_ratios(ib.read_study("zhou2026"), analysis, seed=1)
+    >>> found = ib.reanalyse_hazard_ratios("zhou2026", "hazard_ratios", seed=1)
     >>> os = found.hazard_ratios.query("endpoint == 'os' and factor == 'triple_class_refractory'")
     >>> sceptic = os.query("source == 'multivariable' and prior == 'neutral_moderate'")
     >>> sceptic[["hr_median", "hr_q025", "hr_q975"]].round(2).values.tolist()
     [[1.42, 0.74, 2.72]]
     """
+    study, analysis = study_from(study), analysis_from(analysis, EffectAnalysis)
     ratios, without_error = printed_ratios(study)
     prints, without_effect = log_rank_prints(study)
     simulated = simulate(prints, analysis, seed=seed)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -26,9 +27,10 @@ from ixa_bayes.inference.response_rows import (
     pairs_of,
     response_frame,
 )
+from ixa_bayes.models.analysis import ModelFile, analysis_from
 from ixa_bayes.models.response import Groups
 from ixa_bayes.models.response_analysis import LITERATURE, ResponseAnalysis
-from ixa_bayes.study.ledger import Study, records
+from ixa_bayes.study.ledger import Study, records, study_from
 from ixa_bayes.study.literature import read_response, response_prior_rows
 
 NO_PRIOR: Final = "none"
@@ -74,7 +76,11 @@ class _Collected:
 
 
 def reanalyse_response(
-    study: Study, analysis: ResponseAnalysis, *, seed: int, progress: Progress | None = None
+    study: Study | Path | str,
+    analysis: ResponseAnalysis | ModelFile | Path | str,
+    *,
+    seed: int,
+    progress: Progress | None = None,
 ) -> ResponseReanalysis:
     """Combine every response rate that a paper's print allows with every prior of an analysis.
 
@@ -84,8 +90,10 @@ def reanalyse_response(
 
     Parameters
     ----------
-    study : Study
-    analysis : ResponseAnalysis
+    study : Study, path or str
+        A study, its folder or a built-in name.
+    analysis : ResponseAnalysis, ModelFile, path or str
+        An analysis, the file it was read from, its path, or the name of a built-in model.
     seed : int
         Of the pooled fits; conjugate results use none.
     progress : callable, optional
@@ -99,11 +107,12 @@ def reanalyse_response(
     Examples
     --------
     >>> import ixa_bayes as ib
-    >>> found = ib.reanalyse_response(ib.read_study("zhou2026"), ib.read_model("orr").analysis, seed=1)
+    >>> found = ib.reanalyse_response("zhou2026", "orr", seed=1)
     >>> rows = found.response.query("prior == 'uniform' and factor == 'triple_class_refractory'")
     >>> rows[["population", "level", "responders", "evaluable", "median"]].round(3).head(2).values.tolist()
     [['all', 'yes', 2, 19, 0.131], ['all', 'no', 62, 103, 0.601]]
     """
+    study, analysis = study_from(study), analysis_from(analysis, ResponseAnalysis)
     counts = response_counts(study, analysis)
     collected = _Collected()
     literature = _LiteraturePriors(study, analysis)

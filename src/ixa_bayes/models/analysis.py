@@ -10,7 +10,7 @@ from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.models.effects import EffectAnalysis
 from ixa_bayes.models.response_analysis import ResponseAnalysis
 from ixa_bayes.study.definition import problems_of, read_toml
-from ixa_bayes.study.ledger import Study
+from ixa_bayes.study.ledger import Study, study_from
 from ixa_bayes.study.locate import builtin_names, locate
 
 Analysis = EffectAnalysis | ResponseAnalysis
@@ -74,17 +74,55 @@ def read_model(name: str | Path) -> ModelFile:
     return ModelFile(analysis, path, raw.decode("utf-8-sig"), hashlib.sha256(raw).hexdigest())
 
 
-def models_for(study: Study) -> list[ModelFile]:
+def analysis_from[A: Analysis](given: A | ModelFile | str | Path, wanted: type[A]) -> A:
+    """An analysis as functions take it: itself, the file it was read from, or the file's name.
+
+    Parameters
+    ----------
+    given : EffectAnalysis, ResponseAnalysis, ModelFile, path or str
+        What :func:`read_model` returns or takes, or its ``analysis``.
+    wanted : type
+        The kind of analysis that the caller can compute.
+
+    Raises
+    ------
+    InputError
+        If the model file has faults or is of another kind; the message names built-in ones that fit.
+    TypeError
+        If it is none of these; the message says what to pass.
+    """
+    found = read_model(given) if isinstance(given, str | Path) else given
+    analysis = found.analysis if isinstance(found, ModelFile) else found
+    if isinstance(analysis, wanted):
+        return analysis
+    kind = next(name for name, of_kind in KINDS.items() if of_kind is wanted)
+    built_in = [name for name in builtin_names("model") if read_toml(locate(name, "model")).get("kind") == kind]
+    fitting = f"a model file of kind {kind} (built in: {', '.join(built_in) or 'none'})"
+    if isinstance(analysis, tuple(KINDS.values())):
+        where = f"model {given if isinstance(given, str | Path) else analysis.name}"
+        raise InputError([Problem(where, f"kind {analysis.kind}", f"must be {kind} here", f"pass {fitting}")])
+    raise TypeError(
+        f"analysis is a {type(analysis).__name__}; pass {fitting}: its name, its path or what read_model returns"
+    )
+
+
+def models_for(study: Study | Path | str) -> list[ModelFile]:
     """The model files that a study is reanalysed with.
 
     The built-in ones, which know no study; a file in the study's own ``models/`` takes the place of
     the built-in one of its name, or joins them.
+
+    Parameters
+    ----------
+    study : Study, path or str
+        A study, its folder or a built-in name.
 
     Raises
     ------
     InputError
         With every fault of every file.
     """
+    study = study_from(study)
     own = {path.stem: path for path in sorted((study.folder / "models").glob("*.toml"))}
     paths = {name: locate(name, "model") for name in builtin_names("model")} | own
     files: list[ModelFile] = []

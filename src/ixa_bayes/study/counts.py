@@ -5,16 +5,19 @@ few, often one, because its rows must add up to the printed total. The sizes of 
 :mod:`ixa_bayes.study.sizes`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
+from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.formulas.printed import parse_p
 from ixa_bayes.formulas.two_by_two import fisher_exact_p
 from ixa_bayes.study.culprits import Culprit, culprits
-from ixa_bayes.study.definition import PATIENTS, Endpoint
+from ixa_bayes.study.definition import PATIENTS, Endpoint, StudyDefinition
+from ixa_bayes.study.hints import did_you_mean
 from ixa_bayes.study.joins import Candidate, Join
-from ixa_bayes.study.ledger import Study
+from ixa_bayes.study.ledger import Study, study_from
 from ixa_bayes.study.ledger_rows import Row
 from ixa_bayes.study.sizes import CONVENTIONS, GroupPrints, Pair, group_prints
 
@@ -110,7 +113,7 @@ def single_rates(study: Study) -> list[Rate]:
     return rates
 
 
-def count_tables(study: Study) -> list[CountTable]:
+def count_tables(study: Study | Path | str) -> list[CountTable]:
     """Every table of a binary endpoint over a factor that the ledger prints rates for.
 
     Returns
@@ -118,6 +121,7 @@ def count_tables(study: Study) -> list[CountTable]:
     list of CountTable
         In the order of the ledger; tables with fewer than two levels are left out.
     """
+    study = study_from(study)
     subjects = dict.fromkeys(
         (p, e, f) for p, f, level, e in group_prints(study).by_subject if f and level and e != PATIENTS
     )
@@ -125,13 +129,14 @@ def count_tables(study: Study) -> list[CountTable]:
     return [table for table in tables if table is not None]
 
 
-def count_table(study: Study, population: str, endpoint: str, factor: str) -> CountTable | None:
+def count_table(study: Study | Path | str, population: str, endpoint: str, factor: str) -> CountTable | None:
     """Every filling of one table of counts that agrees with all its prints.
 
     Parameters
     ----------
-    study : Study
-        Adjudicated values are used; pass ``study.as_printed()`` for the printed ones.
+    study : Study, path or str
+        A study, its folder or a built-in name. Adjudicated values are used; pass ``study.as_printed()``
+        for the printed ones.
     population, endpoint, factor : str
         Names of study.toml; the endpoint is binary.
 
@@ -140,12 +145,20 @@ def count_table(study: Study, population: str, endpoint: str, factor: str) -> Co
     CountTable or None
         None if fewer than two levels can be filled.
 
+    Raises
+    ------
+    InputError
+        If study.toml does not define one of the names.
+
     Notes
     -----
     For levels that partition the population both counts add up to the population's; otherwise the
     rest must be possible too. Percentages are read as rounded, and as truncated only where no
     table of rounded ones exists; the other way round in a paper that truncates its percentages.
     """
+    study = study_from(study)
+    if problems := list(_unknown_names(study.definition, population, endpoint, factor)):
+        raise InputError(problems)
     prints = group_prints(study)
     definition = study.definition.factors[factor]
     printed = [level for level in definition.levels if prints.by_subject[population, factor, level, endpoint]]
@@ -167,6 +180,19 @@ def count_table(study: Study, population: str, endpoint: str, factor: str) -> Co
         p_rows=tuple(row["id"] for row in prints.p_values[population, factor, endpoint] if _compares(row, levels)),
         ledger_rows=_rows_behind(prints, join),
     )
+
+
+def _unknown_names(definition: StudyDefinition, population: str, endpoint: str, factor: str) -> Iterator[Problem]:
+    """Faults of names that a caller gave."""
+    given: dict[str, tuple[str, Iterable[str]]] = {
+        "population": (population, definition.populations),
+        "endpoint": (endpoint, definition.endpoints),
+        "factor": (factor, definition.factors),
+    }
+    for role, (name, known) in given.items():
+        if name not in known:
+            mend = did_you_mean(name, known) or f"pass one of these, or define the {role} in study.toml"
+            yield Problem(role, repr(name), f"study.toml defines {', '.join(known) or 'none'}", mend)
 
 
 def _rows_behind(prints: GroupPrints, join: Join) -> tuple[str, ...]:

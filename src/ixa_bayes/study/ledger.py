@@ -120,6 +120,24 @@ def read_study(folder: Path | str) -> Study:
     return replace(study, input_hash=_hash(study))
 
 
+def study_from(study: Study | Path | str) -> Study:
+    """A study as functions take it: read already, or named.
+
+    Parameters
+    ----------
+    study : Study, path or str
+        What :func:`read_study` returns or takes.
+
+    Raises
+    ------
+    TypeError
+        If it is neither; the message says what to pass.
+    InputError
+        As :func:`read_study`.
+    """
+    return study if isinstance(study, Study) else read_study(study)
+
+
 def _folder_of(path: Path) -> Path:
     """The study's folder, also where one of its two files was named."""
     if path.is_dir():

@@ -1,6 +1,7 @@
 """Where studies, models and cohorts are found: a path of the user's, or a name that is built in."""
 
 from importlib.resources import files
+from os import PathLike
 from pathlib import Path
 from typing import Literal
 
@@ -39,8 +40,10 @@ def locate(name: str | Path, kind: Kind) -> Path:
     ------
     InputError
         If it is neither; the message lists the built-in names.
+    TypeError
+        If it is no name at all, say a study that is already read.
     """
-    path = Path(name)
+    path = _path(name, kind)
     if path.exists():
         return path
     root = builtin_root()
@@ -56,4 +59,13 @@ def locate(name: str | Path, kind: Kind) -> Path:
                 "check the spelling, or give the path",
             )
         ]
+    )
+
+
+def _path(name: object, kind: Kind) -> Path:
+    if isinstance(name, str | PathLike):
+        return Path(name)
+    built_in = ", ".join(builtin_names(kind)) or "none"
+    raise TypeError(
+        f"a {kind} is named here by its path or a built-in name ({built_in}); found a {type(name).__name__}"
     )

@@ -1,6 +1,7 @@
 """Whether the printed statistics of a study agree with each other, from the ledger alone."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -21,7 +22,7 @@ from ixa_bayes.study.audit.ratios import check_ratios
 from ixa_bayes.study.audit.recurring import check_heaping, check_recurring
 from ixa_bayes.study.audit.repeats import check_repeats
 from ixa_bayes.study.audit.sums import check_sums
-from ixa_bayes.study.ledger import Study
+from ixa_bayes.study.ledger import Study, study_from
 
 __all__ = ["AUDIT_COLUMNS", "CHECKS", "SEVERITIES", "Finding", "audit"]
 
@@ -45,13 +46,14 @@ CHECKS: Final[tuple[Callable[[Prints], Iterator[Finding]], ...]] = (
 """Every check, in the order in which findings of equal severity are listed."""
 
 
-def audit(study: Study) -> pd.DataFrame:
+def audit(study: Study | Path | str) -> pd.DataFrame:
     """Find what does not agree in a study's printed statistics.
 
     Parameters
     ----------
-    study : Study
-        The printed values are audited; adjudications only appear in the consequences.
+    study : Study, path or str
+        A study, its folder or a built-in name. The printed values are audited; adjudications only appear in
+        the consequences.
 
     Returns
     -------
@@ -62,11 +64,11 @@ def audit(study: Study) -> pd.DataFrame:
     Examples
     --------
     >>> import ixa_bayes as ib
-    >>> findings = ib.audit(ib.read_study("zhou2026"))
+    >>> findings = ib.audit("zhou2026")
     >>> findings.columns[:3].tolist()
     ['finding_id', 'check', 'severity']
     """
-    prints = Prints(study)
+    prints = Prints(study_from(study))
     return findings_table(joined_by_cause(_check(prints), prints, check=lambda other: _check(Prints(other))))
 
 

@@ -1,0 +1,99 @@
+"""What the public functions accept: things already read, or their names."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import ixa_bayes as ib
+from ixa_bayes.errors import InputError
+from ixa_bayes.models.analysis import analysis_from
+from ixa_bayes.models.effects import EffectAnalysis
+from ixa_bayes.models.response_analysis import ResponseAnalysis
+from ixa_bayes.study.ledger import study_from
+from ixa_bayes.study.locate import locate
+
+
+@pytest.fixture(scope="module")
+def study() -> ib.Study:
+    return ib.read_study("zhou2026")
+
+
+def test_a_study_is_taken_as_it_is_or_by_name_or_path(study: ib.Study) -> None:
+    assert study_from(study) is study
+    by_name = study_from("zhou2026")
+    assert by_name.input_hash == study.input_hash
+    assert study_from(locate("zhou2026", "study")).input_hash == study.input_hash
+
+
+def test_a_study_in_hand_is_not_read_again(study: ib.Study) -> None:
+    printed = ib.count_table(study.as_printed(), "all", "orr", "pi_refractory")
+    by_name = ib.count_table("zhou2026", "all", "orr", "pi_refractory")
+    assert printed is not None
+    assert by_name is not None
+    assert (printed.status, by_name.status) == ("impossible", "unique")
+    assert by_name == ib.count_table(study, "all", "orr", "pi_refractory")
+    assert by_name in ib.count_tables("zhou2026")
+
+
+def test_names_give_what_the_objects_give(study: ib.Study) -> None:
+    pd.testing.assert_frame_equal(ib.audit("zhou2026"), ib.audit(study))
+    assert [model.path for model in ib.models_for("zhou2026")] == [model.path for model in ib.models_for(study)]
+
+
+@pytest.mark.parametrize("wanted", [("hazard_ratios", EffectAnalysis), ("orr", ResponseAnalysis)], ids=lambda w: w[0])
+def test_an_analysis_is_taken_as_it_is_or_from_its_file(
+    wanted: tuple[str, type[EffectAnalysis] | type[ResponseAnalysis]],
+) -> None:
+    name, kind = wanted
+    file = ib.read_model(name)
+    assert analysis_from(file.analysis, kind) is file.analysis
+    assert analysis_from(file, kind) is file.analysis
+    assert analysis_from(file.path, kind) == analysis_from(name, kind) == file.analysis
+
+
+@pytest.mark.parametrize("given", ["orr", ib.read_model("orr"), ib.read_model("orr").analysis])
+def test_an_analysis_of_another_kind_is_told_with_those_that_fit(study: ib.Study, given: Any) -> None:
+    with pytest.raises(InputError) as error:
+        ib.reanalyse_hazard_ratios(study, given, seed=1)
+    (problem,) = error.value.problems
+    assert problem.where == "model orr"
+    assert problem.found == "kind response"
+    assert "hazard_ratios" in problem.mend
+    with pytest.raises(InputError, match="built in: orr, response_other"):
+        ib.reanalyse_response(study, "hazard_ratios", seed=1)
+
+
+NOT_A_STUDY = pd.DataFrame({"id": ["orr"]})
+CALLS: dict[str, Callable[[Any], object]] = {
+    "audit": lambda given: ib.audit(given),
+    "count_table": lambda given: ib.count_table(given, "all", "orr", "pi_refractory"),
+    "count_tables": lambda given: ib.count_tables(given),
+    "models_for": lambda given: ib.models_for(given),
+    "read_study": lambda given: ib.read_study(given),
+    "reanalyse": lambda given: ib.reanalyse(given, output="never_written", seed=1),
+    "reanalyse_hazard_ratios": lambda given: ib.reanalyse_hazard_ratios(given, "hazard_ratios", seed=1),
+    "reanalyse_response": lambda given: ib.reanalyse_response(given, "orr", seed=1),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_is_no_study_is_told_with_what_to_pass(name: str) -> None:
+    with pytest.raises(TypeError, match=r"a study is named .* built-in name \(.*zhou2026.*\); found a DataFrame"):
+        CALLS[name](NOT_A_STUDY)
+    with pytest.raises(InputError, match="'zhuo2026': found neither a path nor a built-in name"):
+        CALLS[name]("zhuo2026")
+
+
+def test_what_is_no_analysis_is_told_with_what_to_pass(study: ib.Study) -> None:
+    swapped: Any = study
+    with pytest.raises(TypeError, match=r"analysis is a Study; pass a model file of kind response \(built in: orr"):
+        ib.reanalyse_response(study, swapped, seed=1)
+
+
+def test_unknown_names_of_a_table_are_all_told() -> None:
+    with pytest.raises(InputError) as error:
+        ib.count_table("zhou2026", "everyone", "orr", "pi_refractry")
+    assert [problem.where for problem in error.value.problems] == ["population", "factor"]
+    assert error.value.problems[1].mend == "write 'pi_refractory'"
