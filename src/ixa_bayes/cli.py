@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from ixa_bayes import __version__
 from ixa_bayes.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ DEFAULT_SEED = 20261125
 
 app = typer.Typer(
     help="Bayesian reanalysis of small clinical cohorts: what does the evidence really say?",
+    epilog="Your own paper: ixa-bayes new-study my_study. To see one that is built in: ixa-bayes audit zhou2026.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -30,6 +32,23 @@ app = typer.Typer(
 )
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        out.print(f"ixa-bayes {__version__}", markup=False)
+        raise typer.Exit
+
+
+VersionOption = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+]
+
+
+@app.callback()
+def ixa_bayes(version: VersionOption = False) -> None:
+    """Take the options that belong to no command."""
+
 
 StudyArgument = Annotated[
     str, typer.Argument(metavar="STUDY", help="A folder with study.toml and statistics.csv, or a built-in name.")

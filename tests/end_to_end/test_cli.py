@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,12 @@ def test_unknown_study_says_what_is_built_in(tmp_path: Path) -> None:
     failed = _run("audit", "zhuo2026", cwd=tmp_path)
     assert failed.returncode == 2
     assert "built in are zhou2026" in failed.stderr
+
+
+def test_version_is_that_of_the_package(tmp_path: Path) -> None:
+    told = _run("--version", cwd=tmp_path)
+    assert told.returncode == 0
+    assert told.stdout == f"ixa-bayes {version('ixa-bayes')}\n"
 
 
 def test_list_names_studies_and_models(tmp_path: Path) -> None:

@@ -33,6 +33,14 @@ def test_help_of_each_command_has_an_example_and_loads_nothing_slow(command: str
     assert not _loaded_by(code) & SLOW
 
 
+def test_version_loads_nothing_slow() -> None:
+    code = (
+        "from typer.testing import CliRunner\nfrom ixa_bayes.cli import app\n"
+        "assert CliRunner().invoke(app, ['--version']).output.startswith('ixa-bayes ')"
+    )
+    assert not _loaded_by(code) & SLOW
+
+
 def test_audit_loads_no_sampler() -> None:
     code = (
         "from typer.testing import CliRunner\nfrom ixa_bayes.cli import app\n"
