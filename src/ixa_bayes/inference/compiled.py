@@ -7,7 +7,7 @@ prior numbers. Compiled programs do not pickle: a task that runs elsewhere compi
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -37,12 +37,13 @@ class Program:
     compiled : nutpie.CompiledModel
         Not picklable.
     shapes : dict
-        Name of every ``pm.Data`` and the shape it must have.
+        Name of every ``pm.Data`` and the shape it must have; the name of a dim stands for a length that may be
+        another each time, the same for all data of one fit.
     """
 
     name: str
     compiled: Any
-    shapes: Mapping[str, tuple[int, ...]]
+    shapes: Mapping[str, tuple[int | str, ...]]
 
     def with_data(self, data: Mapping[str, ArrayLike]) -> Any:
         """The compiled model with this data.
@@ -51,20 +52,25 @@ class Program:
         ------
         ValueError
             If a name is missing or unknown (a forgotten one would leave the placeholder in place),
-            or a shape is not the compiled one (the program would read past the end of the array).
+            or a shape is not the compiled one or does not agree with the others (the program would read
+            past the end of the array).
         """
         if set(data) != set(self.shapes):
             missing, unknown = sorted(set(self.shapes) - set(data)), sorted(set(data) - set(self.shapes))
             raise ValueError(f"program {self.name} takes exactly {sorted(self.shapes)}: {missing=}, {unknown=}.")
+        lengths: dict[str, int] = {}
         for name, value in data.items():
-            if np.shape(value) != self.shapes[name]:
-                raise ValueError(
-                    f"{name} has shape {np.shape(value)}; program {self.name} was compiled for {self.shapes[name]}."
-                )
+            shape, compiled = np.shape(value), self.shapes[name]
+            for axis, length in zip(compiled, shape, strict=False):
+                if isinstance(axis, str):
+                    lengths.setdefault(axis, length)
+            expected = tuple(lengths.get(axis, 0) if isinstance(axis, str) else axis for axis in compiled)
+            if shape != expected:
+                raise ValueError(f"{name} has shape {shape}; program {self.name} takes {expected}.")
         return self.compiled.with_data(**data)
 
 
-def program(name: str, build: Callable[[], "pm.Model"]) -> Program:
+def program(name: str, build: Callable[[], "pm.Model"], *, free_dims: Collection[str] = ()) -> Program:
     """The compiled program of a model, compiled on first use and kept for the process.
 
     Parameters
@@ -73,6 +79,8 @@ def program(name: str, build: Callable[[], "pm.Model"]) -> Program:
         Model and structure; two models of one name would be confused, so it says all that shapes depend on.
     build : callable
         Returns the PyMC model, with all data and prior numbers as ``pm.Data``.
+    free_dims : collection of str
+        Dims of data whose length may be another in each fit; no parameter may depend on them.
 
     Returns
     -------
@@ -80,7 +88,7 @@ def program(name: str, build: Callable[[], "pm.Model"]) -> Program:
     """
     with _lock:
         if name not in _programs:
-            _programs[name] = _compile(name, build)
+            _programs[name] = _compile(name, build, free_dims)
         return _programs[name]
 
 
@@ -94,12 +102,18 @@ def cache_folder() -> Path:
     return Path(os.environ.get(CACHE_VARIABLE) or user_cache_path("ixa-bayes"))
 
 
-def _compile(name: str, build: Callable[[], "pm.Model"]) -> Program:
+def _compile(name: str, build: Callable[[], "pm.Model"], free_dims: Collection[str]) -> Program:
     _point_pytensor_at_cache()
     import nutpie  # here, because it takes seconds that commands without sampling need not pay
 
     model = build()
-    shapes = {variable.name: tuple(variable.get_value().shape) for variable in model.data_vars}
+    shapes: dict[str, tuple[int | str, ...]] = {}
+    for variable in model.data_vars:
+        shape = variable.get_value().shape
+        dims = model.named_vars_to_dims.get(variable.name) or (None,) * len(shape)
+        shapes[variable.name] = tuple(
+            dim if dim in free_dims else length for dim, length in zip(dims, shape, strict=True)
+        )
     # nutpie's own cache=True never hits (its wrappers carry a new random key each time); PyTensor's does.
     return Program(name, nutpie.compile_pymc_model(model, backend="numba"), shapes)
 

@@ -1,0 +1,256 @@
+"""One fit of a proportional-hazards model: from a cohort and a model file to a posterior and the verdict on it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from ixa_bayes.cohort.table import Cohort
+from ixa_bayes.inference.compiled import Program, program
+from ixa_bayes.inference.diagnostics import Convergence, convergence
+from ixa_bayes.inference.posterior_file import data_hash
+from ixa_bayes.inference.sampling import SamplerSettings, sample
+from ixa_bayes.models.design_matrix import Design, design_of
+from ixa_bayes.models.piecewise import (
+    cut_points,
+    piecewise_data,
+    piecewise_law,
+    piecewise_log_prior,
+    piecewise_model,
+    piecewise_parameters,
+)
+from ixa_bayes.models.ratio_priors import (
+    COEFFICIENT,
+    LOG_HAZARD_RATIO,
+    by_family,
+    families,
+    joined_ratios,
+    log_ratio_prior,
+    ratio_data,
+)
+from ixa_bayes.models.survival_analysis import PiecewiseBaseline, SurvivalAnalysis, WeibullBaseline
+from ixa_bayes.models.survival_likelihood import Law, Structure, log_likelihood
+from ixa_bayes.models.survival_rows import ROW, SurvivalRows, survival_rows
+from ixa_bayes.models.weibull import weibull_data, weibull_law, weibull_log_prior, weibull_model, weibull_parameters
+
+LOG_LIKELIHOOD: Final = "status"
+POINTWISE_LIMIT: Final = 20_000
+"""Rows above which the log-likelihood of each row is not kept unless asked for (4,000 draws of each)."""
+
+
+@dataclass(frozen=True, eq=False)
+class SurvivalQuestion:
+    """A model file applied to a cohort: all that a posterior depends on, and nothing sampled yet.
+
+    Attributes
+    ----------
+    analysis : SurvivalAnalysis
+    cohort : Cohort
+    design : Design
+    rows : SurvivalRows
+        Those of the design.
+    cuts : tuple of float
+        Cut-points of a piecewise-exponential baseline, in months; empty for a Weibull one.
+    structure : Structure
+    """
+
+    analysis: SurvivalAnalysis
+    cohort: Cohort
+    design: Design
+    rows: SurvivalRows
+    cuts: tuple[float, ...]
+    structure: Structure
+
+    def data(self) -> dict[str, ArrayLike]:
+        """Rows and prior numbers as the compiled program takes them."""
+        baseline, design = self.analysis.baseline, self.design.matrix[by_family(self.design.priors)]
+        if isinstance(baseline, WeibullBaseline):
+            data = weibull_data(self.rows, design, baseline=baseline, structure=self.structure)
+        else:
+            data = piecewise_data(self.rows, design, baseline=baseline, cuts=self.cuts, structure=self.structure)
+        return data | ratio_data(self.design.priors)
+
+    def data_sha256(self) -> str:
+        """Hash of the rows and prior numbers, and of the names of coefficients and cut-points."""
+        labels = (*self.design.matrix.columns, *(f"{cut!r}" for cut in self.cuts))
+        return data_hash(self.data(), labels=tuple(str(label) for label in labels))
+
+
+@dataclass(frozen=True, eq=False)
+class SurvivalFit:
+    """A posterior and the verdict on it.
+
+    Attributes
+    ----------
+    question : SurvivalQuestion
+    posterior : xr.DataTree
+        ``posterior`` (``log_hazard_ratio`` with the dim coefficient and the baseline's parameters; dims chain, draw),
+        ``sample_stats``, ``log_prior``, and, per patient, ``log_likelihood`` (``status``; row).
+    convergence : Convergence
+    """
+
+    question: SurvivalQuestion
+    posterior: xr.DataTree
+    convergence: Convergence
+
+    @property
+    def law(self) -> Law:
+        """Draws of the baseline hazard."""
+        return law_of(self.posterior["posterior"].to_dataset(), self.question.analysis)
+
+    def eta(self, values: pd.DataFrame) -> xr.DataArray | float:
+        """What covariates add to the log hazard: draws by rows of a design, dims (chain, draw, row)."""
+        return linear_predictor(self.posterior["posterior"].to_dataset(), values)
+
+
+def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
+    """Apply a model to a cohort.
+
+    Raises
+    ------
+    InputError
+        If the cohort lacks what the model needs; every fault at once.
+    """
+    design = design_of(cohort, analysis)
+    rows = survival_rows(cohort.follow_up[analysis.endpoint], design.rows)
+    n_normal, n_student_t = families(design.priors)
+    baseline = analysis.baseline
+    cuts = cut_points(baseline, rows) if isinstance(baseline, PiecewiseBaseline) else ()
+    structure = Structure(
+        law=baseline.law,
+        n_normal=n_normal,
+        n_student_t=n_student_t,
+        level="median" if isinstance(baseline, PiecewiseBaseline) or baseline.median else "log_rate",
+        late_entry=bool(np.any(rows.entry > 0)) and isinstance(baseline, WeibullBaseline),
+        between=bool(rows.between.any()),
+        n_intervals=len(cuts) + 1 if isinstance(baseline, PiecewiseBaseline) else 0,
+        walk=isinstance(baseline, PiecewiseBaseline) and baseline.walk is not None and bool(cuts),
+    )
+    return SurvivalQuestion(analysis, cohort, design, rows, cuts, structure)
+
+
+def survival_program(structure: Structure) -> Program:
+    """The compiled program of a structure, compiled once per process; rows may be as many as one likes."""
+    build = weibull_model if structure.law == "weibull" else piecewise_model
+    return program(structure.name, lambda: build(structure), free_dims=(ROW,))
+
+
+def fit_survival(
+    question: SurvivalQuestion,
+    *,
+    seed: int,
+    cores: int | None = None,
+    pointwise: bool | None = None,
+    identity: Mapping[str, str] | None = None,
+) -> SurvivalFit:
+    """Sample the posterior of a question.
+
+    Parameters
+    ----------
+    question : SurvivalQuestion
+    seed : int
+    cores : int, optional
+        Chains that run at the same time; all available ones if not given.
+    pointwise : bool, optional
+        Keep the log-likelihood of each row; by default up to ``POINTWISE_LIMIT`` rows.
+    identity : mapping, optional
+        Attributes kept with the posterior.
+
+    Returns
+    -------
+    SurvivalFit
+        Whether or not it converged: see ``convergence.ok``.
+    """
+    settings = question.analysis.sampler
+    drawn = sample(
+        survival_program(question.structure),
+        question.data(),
+        settings=SamplerSettings(settings.draws, settings.tune, settings.target_accept),
+        seed=seed,
+        cores=cores,
+    )
+    parameters = parameters_of(drawn["posterior"].to_dataset(), question)
+    groups = {
+        "posterior": parameters,
+        "sample_stats": drawn["sample_stats"].to_dataset(),
+        "log_prior": log_prior(parameters, question),
+    }
+    if pointwise or (pointwise is None and question.rows.event.size <= POINTWISE_LIMIT):
+        law, eta = law_of(parameters, question.analysis), linear_predictor(parameters, question.design.matrix)
+        terms = log_likelihood(law, eta, question.rows).assign_coords({ROW: question.design.rows})
+        groups["log_likelihood"] = terms.to_dataset(name=LOG_LIKELIHOOD)
+    posterior = xr.DataTree.from_dict(groups)
+    posterior.attrs.update(
+        drawn.attrs
+        | {
+            "model_sha256": question.analysis.sha256,
+            "data_sha256": question.data_sha256(),
+            "evidence_kind": question.cohort.evidence_kind,
+        }
+        | dict(identity or {})
+    )
+    return SurvivalFit(question, posterior, convergence(posterior, quantities=_judged(parameters)))
+
+
+def parameters_of(draws: xr.Dataset, question: SurvivalQuestion) -> xr.Dataset:
+    """Draws of a compiled program under the names of the model."""
+    baseline = question.analysis.baseline
+    if isinstance(baseline, WeibullBaseline):
+        parameters = weibull_parameters(draws, baseline)
+    else:
+        parameters = piecewise_parameters(draws, question.cuts)
+    if question.design.priors:
+        parameters[LOG_HAZARD_RATIO] = joined_ratios(draws, question.design.priors)
+    return parameters
+
+
+def log_prior(parameters: xr.Dataset, question: SurvivalQuestion) -> xr.Dataset:
+    """Log prior density of every free parameter at each draw."""
+    baseline = question.analysis.baseline
+    if isinstance(baseline, WeibullBaseline):
+        density = weibull_log_prior(parameters, baseline)
+    else:
+        density = piecewise_log_prior(parameters, baseline)
+    if question.design.priors:
+        density[LOG_HAZARD_RATIO] = log_ratio_prior(parameters[LOG_HAZARD_RATIO], question.design.priors)
+    return density
+
+
+def law_of(parameters: xr.Dataset, analysis: SurvivalAnalysis) -> Law:
+    """The baseline's law, with its draws."""
+    return weibull_law(parameters) if isinstance(analysis.baseline, WeibullBaseline) else piecewise_law(parameters)
+
+
+def linear_predictor(parameters: xr.Dataset, values: pd.DataFrame) -> xr.DataArray | float:
+    """What covariates add to the log hazard.
+
+    Parameters
+    ----------
+    parameters : xr.Dataset
+        With ``log_hazard_ratio`` (chain, draw, coefficient), unless the model has no covariates.
+    values : DataFrame, shape (row, coefficient)
+
+    Returns
+    -------
+    xr.DataArray, dims (chain, draw, row)
+        0 for a model without covariates.
+    """
+    if LOG_HAZARD_RATIO not in parameters:
+        return 0.0
+    ratios = parameters[LOG_HAZARD_RATIO]
+    design = xr.DataArray(
+        values[list(ratios[COEFFICIENT].to_numpy())].to_numpy(dtype=float),
+        dims=(ROW, COEFFICIENT),
+        coords={COEFFICIENT: ratios[COEFFICIENT]},
+    )
+    eta: xr.DataArray = xr.dot(ratios, design, dim=COEFFICIENT)
+    return eta
+
+
+def _judged(parameters: xr.Dataset) -> xr.Dataset:
+    """What must have converged: everything but the raw steps of a random walk and what repeats another."""
+    return parameters.drop_vars(["z", "shape"], errors="ignore")

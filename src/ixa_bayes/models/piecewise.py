@@ -1,0 +1,247 @@
+"""Piecewise-exponential proportional hazards: ``h(t|x) = exp(lambda_j + x'beta)`` on ``(c_j-1, c_j]``, t in months.
+
+The log hazards are independent, or a random walk whose steps have a variance in proportion to the
+distance of the intervals' midpoints. The last, open interval counts as wide as the one before it.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import halfnorm, norm
+
+from ixa_bayes.errors import InputError, Problem
+from ixa_bayes.formulas import piecewise
+from ixa_bayes.models.ratio_priors import COEFFICIENT, ratio_variables
+from ixa_bayes.models.survival_analysis import MONTHS_PER, MedianPrior, PiecewiseBaseline
+from ixa_bayes.models.survival_likelihood import Structure, observe, row_data
+from ixa_bayes.models.survival_rows import ROW, FloatArray, SurvivalRows
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+INTERVAL = piecewise.INTERVAL
+STEP = "step"
+type Times = xr.DataArray | float
+
+
+@dataclass(frozen=True, eq=False)
+class PiecewiseLaw:
+    """Draws of the baseline; see ``survival_likelihood.Law``.
+
+    Attributes
+    ----------
+    log_hazards : xr.DataArray
+        Per month, dims (chain, draw, interval).
+    cuts : tuple of float
+        Months.
+    """
+
+    log_hazards: xr.DataArray
+    cuts: tuple[float, ...]
+
+    def log_hazard(self, time: Times, eta: Times) -> xr.DataArray:
+        """Log hazard per month."""
+        return piecewise.log_hazard(time, log_hazards=self.log_hazards, cuts=self.cuts) + eta
+
+    def cumulative_hazard(self, time: Times, eta: Times) -> xr.DataArray:
+        """Cumulative hazard from 0."""
+        total = piecewise.cumulative_hazard(time, log_hazards=self.log_hazards, cuts=self.cuts)
+        return xr.DataArray(total * np.exp(eta))
+
+    def quantile(self, prob: float, eta: Times) -> xr.DataArray:
+        """Months by which a share ``prob`` has had the event."""
+        return piecewise.quantile(prob, log_hazards=self.log_hazards + eta, cuts=self.cuts)
+
+    def rmst(self, horizon: float, eta: Times) -> xr.DataArray:
+        """Restricted mean survival time in months."""
+        return piecewise.rmst(horizon, log_hazards=self.log_hazards + eta, cuts=self.cuts)
+
+
+def cut_points(baseline: PiecewiseBaseline, rows: SurvivalRows) -> tuple[float, ...]:
+    """Where the intervals end, in months.
+
+    Quantiles of event times are observed times (the smallest by which the share has happened), so
+    tied events are never split; where ties make two cut-points equal there is one interval less. An
+    event between two visits counts at the later one.
+
+    Raises
+    ------
+    InputError
+        If quantiles of events are asked for and there are no events.
+    """
+    if baseline.cuts is not None:
+        return baseline.cuts
+    probs = baseline.event_quantiles
+    if probs is None:
+        n = baseline.n_intervals or 1
+        probs = tuple(j / n for j in range(1, n))
+    if not probs:
+        return ()
+    seen = rows.event | rows.between
+    if not seen.any():
+        mend = "give `cuts` in months, or choose an endpoint that has events"
+        raise InputError([Problem("cut-points at quantiles of events", "no events", "at least one is needed", mend)])
+    times = np.quantile(rows.upper[seen], probs, weights=rows.weight[seen], method="inverted_cdf")
+    return tuple(float(cut) for cut in np.unique(times) if cut < rows.upper[seen].max())
+
+
+def piecewise_model(structure: Structure) -> "pm.Model":
+    """Build the model, with rows, exposures and prior numbers as ``pm.Data`` so that one compilation serves all.
+
+    Parameters
+    ----------
+    structure : Structure
+
+    Returns
+    -------
+    pm.Model
+        Parameters ``log_hazard`` (interval), or ``level``, ``walk_sd`` and ``z`` (step) of the random walk;
+        ``normal`` and ``student_t`` (coefficients). The dim ``row`` may have any length.
+    """
+    import pymc as pm  # here, because it takes seconds that commands without sampling need not pay
+    import pytensor.tensor as pt
+
+    n_coefficients, n_intervals = structure.n_normal + structure.n_student_t, structure.n_intervals
+    coords = {COEFFICIENT: np.arange(n_coefficients), INTERVAL: np.arange(n_intervals)}
+    with pm.Model(coords=coords) as model:
+        mean, sd = pm.Data("level_mean", 0.0), pm.Data("level_sd", 1.0)
+        if structure.walk:
+            level = pm.Normal("level", mu=mean, sigma=sd)
+            walk_sd = pm.HalfNormal("walk_sd", sigma=pm.Data("walk_scale", 1.0))
+            z = pm.Normal("z", shape=n_intervals - 1)
+            root_distance = pm.Data("root_distance", np.ones(n_intervals - 1))
+            steps = pt.concatenate([pt.zeros(1), pt.cumsum(z * root_distance)])
+            log_hazard = level + walk_sd * steps
+        else:
+            log_hazard = pm.Normal("log_hazard", mu=mean, sigma=sd, shape=n_intervals)
+        hazard = pt.exp(log_hazard)
+        at_event = pm.Data("at_event", np.zeros((2, n_intervals)), dims=(ROW, INTERVAL))
+        exposure = pm.Data("exposure", np.ones((2, n_intervals)), dims=(ROW, INTERVAL))
+        log_at_event, cumulative, between = at_event @ log_hazard, exposure @ hazard, None
+        if structure.between:
+            between = pm.Data("exposure_between", np.zeros((2, n_intervals)), dims=(ROW, INTERVAL)) @ hazard
+        if n_coefficients:
+            design = pm.Data("design", np.zeros((2, n_coefficients)), dims=(ROW, COEFFICIENT))
+            eta = design @ ratio_variables(structure.n_normal, structure.n_student_t)
+            ratio = pt.exp(eta)
+            log_at_event, cumulative = log_at_event + eta, cumulative * ratio
+            between = None if between is None else between * ratio
+        observe(log_at_event, cumulative, between)
+    return model
+
+
+def piecewise_data(
+    rows: SurvivalRows,
+    design: pd.DataFrame,
+    *,
+    baseline: PiecewiseBaseline,
+    cuts: tuple[float, ...],
+    structure: Structure,
+) -> dict[str, ArrayLike]:
+    """What the compiled program takes: events and exposure by interval, and the prior numbers of the baseline.
+
+    Parameters
+    ----------
+    rows : SurvivalRows
+    design : DataFrame, shape (row, coefficient)
+        Columns in the order of the compiled program.
+    baseline : PiecewiseBaseline
+    cuts : tuple of float
+        Months.
+    structure : Structure
+    """
+    mean, sd = hazard_numbers(baseline)
+    data = row_data(rows, structure) | {
+        "level_mean": mean,
+        "level_sd": sd,
+        "at_event": _at_event(rows, cuts),
+        "exposure": piecewise.exposure(rows.entry, rows.end, cuts),
+    }
+    if design.shape[1]:
+        data["design"] = design.to_numpy(dtype=float)
+    if baseline.walk is not None and structure.walk:
+        data |= {"walk_scale": baseline.walk.scale, "root_distance": root_distances(cuts)}
+    if structure.between:
+        data["exposure_between"] = piecewise.exposure(rows.end, rows.upper, cuts)
+    return data
+
+
+def hazard_numbers(baseline: PiecewiseBaseline) -> tuple[float, float]:
+    """Mean and standard deviation of the normal prior of a log hazard per month (of the first one, in a walk)."""
+    level = baseline.level
+    if isinstance(level, MedianPrior):
+        return math.log(math.log(2)) - math.log(level.months), level.log_sd
+    return level.mean - math.log(MONTHS_PER[level.unit]), level.sd
+
+
+def root_distances(cuts: tuple[float, ...]) -> NDArray[np.float64]:
+    """Square root of the years between the midpoints of neighbouring intervals, shape (interval - 1,)."""
+    edges = np.array([0.0, *cuts])
+    width = np.diff(edges)
+    edges = np.append(edges, edges[-1] + width[-1])
+    middle = (edges[:-1] + edges[1:]) / 2
+    distance: NDArray[np.float64] = np.diff(middle) / 12
+    return np.sqrt(distance)
+
+
+def piecewise_parameters(draws: xr.Dataset, cuts: tuple[float, ...]) -> xr.Dataset:
+    """The baseline's parameters under their own names.
+
+    Parameters
+    ----------
+    draws : xr.Dataset
+        ``log_hazard``, or ``level``, ``walk_sd`` and ``z``.
+    cuts : tuple of float
+
+    Returns
+    -------
+    xr.Dataset
+        ``log_hazard`` per month (interval; the coordinate is the interval's start); of a random walk also ``walk_sd``
+        and ``z``.
+    """
+    starts = [0.0, *cuts]
+    if "z" not in draws:
+        found = draws["log_hazard"]
+        hazards = found.rename({found.dims[-1]: INTERVAL}).assign_coords({INTERVAL: starts})
+        return hazards.to_dataset(name="log_hazard")
+    z = draws["z"].rename({draws["z"].dims[-1]: STEP}).assign_coords({STEP: starts[1:]})
+    steps = (z * xr.DataArray(root_distances(cuts), dims=STEP)).cumsum(STEP).rename({STEP: INTERVAL})
+    steps = xr.concat([xr.zeros_like(steps.isel({INTERVAL: [0]})), steps], dim=INTERVAL)
+    hazards = (draws["level"] + draws["walk_sd"] * steps).transpose("chain", "draw", INTERVAL)
+    return xr.Dataset({"log_hazard": hazards.assign_coords({INTERVAL: starts}), "walk_sd": draws["walk_sd"], "z": z})
+
+
+def piecewise_log_prior(parameters: xr.Dataset, baseline: PiecewiseBaseline) -> xr.Dataset:
+    """Log prior density of the baseline's free parameters at each draw, on their own scale (``walk_sd`` not logged)."""
+    mean, sd = hazard_numbers(baseline)
+    hazards = parameters["log_hazard"]
+    if "z" not in parameters or baseline.walk is None:
+        return xr.Dataset({"log_hazard": hazards.copy(data=norm.logpdf(hazards, mean, sd))})
+    first = hazards.isel({INTERVAL: 0}, drop=True)
+    walk_sd, z = parameters["walk_sd"], parameters["z"]
+    return xr.Dataset(
+        {
+            "level": first.copy(data=norm.logpdf(first, mean, sd)),
+            "walk_sd": walk_sd.copy(data=halfnorm.logpdf(walk_sd, scale=baseline.walk.scale)),
+            "z": z.copy(data=norm.logpdf(z)),
+        }
+    )
+
+
+def piecewise_law(parameters: xr.Dataset) -> PiecewiseLaw:
+    """The law of posterior or prior draws, from what :func:`piecewise_parameters` returns."""
+    starts = parameters[INTERVAL].to_numpy()
+    return PiecewiseLaw(parameters["log_hazard"], tuple(float(start) for start in starts[1:]))
+
+
+def _at_event(rows: SurvivalRows, cuts: tuple[float, ...]) -> FloatArray:
+    """1 in the interval of an exact event, 0 elsewhere."""
+    which = piecewise.interval_of(np.where(rows.event, rows.end, 1.0), cuts)
+    found = np.zeros((rows.event.size, len(cuts) + 1))
+    found[np.flatnonzero(rows.event), which[rows.event]] = 1.0
+    return found

@@ -1,0 +1,251 @@
+"""Model files of survival: which endpoint, which baseline hazard, which covariates, which beliefs.
+
+A model file serves any cohort that has its columns; the only words they share are the names of the
+endpoint and of the covariates.
+"""
+
+import hashlib
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ixa_bayes.study.definition import Name, Text
+
+MONTHS_PER: Final[Mapping[str, float]] = {"month": 1.0, "year": 12.0, "day": 1 / 30.4375}
+_EXPRESSION: Final = re.compile(r"^\s*(\w+)\s*(?:(<=|>=|==|<|>)\s*(\S(?:.*\S)?)\s*)?$")
+
+Positive = Annotated[float, Field(gt=0, lt=math.inf)]
+Finite = Annotated[float, Field(gt=-math.inf, lt=math.inf)]
+Time = Annotated[float, Field(gt=0, le=1200)]
+"""Months."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class NormalPrior(_Strict):
+    """A normal belief about a log hazard ratio."""
+
+    kind: Literal["normal"]
+    mean: Finite = 0.0
+    sd: Positive
+    source: Text
+
+
+class StudentTPrior(_Strict):
+    """A Student t belief about a log hazard ratio: as a normal one, but it gives way to strong data."""
+
+    kind: Literal["student_t"]
+    location: Finite = 0.0
+    scale: Positive
+    df: Annotated[float, Field(ge=1, le=1000)]
+    source: Text
+
+
+RatioPrior = Annotated[NormalPrior | StudentTPrior, Field(discriminator="kind")]
+
+
+class ShapePrior(_Strict):
+    """Log-normal belief about the Weibull shape; 1 is a constant hazard."""
+
+    median: Positive = 1.0
+    log_sd: Positive
+    source: Text
+
+
+class MedianPrior(_Strict):
+    """Log-normal belief about the median survival of the reference profile.
+
+    In the piecewise-exponential model the median that a hazard would have if it went on for ever.
+    """
+
+    months: Time
+    log_sd: Positive
+    source: Text
+
+
+class RatePrior(_Strict):
+    """Normal belief about b0, the log cumulative hazard of the reference profile at one unit of time.
+
+    In the piecewise-exponential model about each log hazard per unit of time.
+    """
+
+    mean: Finite
+    sd: Positive
+    unit: Literal["day", "month", "year"]
+    source: Text
+
+
+class _Baseline(_Strict):
+    median: MedianPrior | None = None
+    log_rate: RatePrior | None = None
+
+    @model_validator(mode="after")
+    def _one_level(self) -> Self:
+        if (self.median is None) == (self.log_rate is None):
+            raise ValueError("give exactly one of `median` (of the reference profile) and `log_rate`")
+        return self
+
+    @property
+    def level(self) -> MedianPrior | RatePrior:
+        """The belief about how high the hazard is."""
+        level = self.median or self.log_rate
+        if level is None:
+            raise AssertionError("validation lets no baseline without a level through")
+        return level
+
+
+class WeibullBaseline(_Baseline):
+    """``h0(t) = shape exp(b0) t^(shape - 1)``."""
+
+    law: Literal["weibull"]
+    shape: ShapePrior
+
+
+class Walk(_Strict):
+    """Neighbouring log hazards are alike: a random walk whose steps grow with the distance of the intervals' midpoints.
+
+    ``scale`` is that of a half-normal belief about the standard deviation of the change over a year.
+    """
+
+    scale: Positive
+    source: Text
+
+
+class PiecewiseBaseline(_Baseline):
+    """A hazard that is constant on ``(c_j-1, c_j]``.
+
+    Exactly one of ``cuts`` (months), ``event_quantiles`` (cut-points at quantiles of the event times)
+    and ``n_intervals`` (as many intervals with equally many events) says where the intervals end.
+    """
+
+    law: Literal["piecewise_exponential"]
+    cuts: tuple[Time, ...] | None = None
+    event_quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] | None = None
+    n_intervals: Annotated[int, Field(ge=1, le=50)] | None = None
+    walk: Walk | None = None
+
+    @model_validator(mode="after")
+    def _one_way_to_cut(self) -> Self:
+        if sum(way is not None for way in (self.cuts, self.event_quantiles, self.n_intervals)) != 1:
+            raise ValueError("give exactly one of `cuts`, `event_quantiles` and `n_intervals`")
+        for name, values in (("cuts", self.cuts), ("event_quantiles", self.event_quantiles)):
+            if values is not None and any(b <= a for a, b in pairwise(values)):
+                raise ValueError(f"`{name}` must rise; found {list(values)}")
+        return self
+
+
+Baseline = Annotated[WeibullBaseline | PiecewiseBaseline, Field(discriminator="law")]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """What a covariate of the model is made from: a column of the cohort, or a comparison with it."""
+
+    column: str
+    operator: str = ""
+    operand: str = ""
+
+
+class ModelCovariate(_Strict):
+    """One covariate of the model.
+
+    Attributes
+    ----------
+    source : str
+        Key ``from``: a column of the cohort, or a comparison such as ``gfr <= 70``; the name if not given.
+    per, centre : float
+        Of a continuous covariate: the log hazard ratio is per so many units, and 0 stands for this value.
+        ``centre`` of a binary one moves the reference profile between its two values.
+    prior : RatioPrior
+        Of the log hazard ratio; of each level against the reference for a factor with several levels,
+        unless ``levels`` has one for the level.
+    levels : mapping of str to RatioPrior
+    implies : tuple of str
+        Other binary covariates of the model that are 1 whenever this one is.
+    missing : str
+        ``complete_case`` leaves out patients without a value; they are counted.
+    """
+
+    source: Text = Field(default="", alias="from")
+    per: Positive = 1.0
+    centre: Finite = 0.0
+    prior: RatioPrior
+    levels: dict[str, RatioPrior] = Field(default_factory=dict)
+    implies: tuple[Name, ...] = ()
+    missing: Literal["complete_case"] = "complete_case"
+    label: Text = ""
+
+    @model_validator(mode="after")
+    def _source_can_be_read(self) -> Self:
+        if self.source and not _EXPRESSION.match(self.source):
+            raise ValueError(f"`from` is {self.source!r}; write a column, or a comparison such as 'gfr <= 70'")
+        return self
+
+    def expression(self, name: str) -> Expression:
+        """``from`` taken apart; the covariate's own name if it says nothing."""
+        match = _EXPRESSION.match(self.source or name)
+        if match is None:
+            raise AssertionError("validation lets no unreadable expression through")
+        column, operator, operand = match.groups()
+        return Expression(column, operator or "", operand or "")
+
+
+class SurvivalEstimands(_Strict):
+    """What is reported beside the hazard ratios.
+
+    Attributes
+    ----------
+    times : tuple of float
+        Months at which survival is reported.
+    horizon : float
+        Months up to which mean survival is restricted.
+    thresholds : tuple of float
+        c of P(HR > c).
+    equivalence : tuple of float
+        A hazard ratio between these is practically no effect.
+    """
+
+    times: Annotated[tuple[Time, ...], Field(min_length=1)] = (12.0, 24.0)
+    horizon: Time = 24.0
+    thresholds: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0, 1.25, 2.0)
+    equivalence: tuple[Positive, Positive] = (0.8, 1.25)
+
+
+class SurvivalSampler(_Strict):
+    """Length and care of the sampling; four chains always."""
+
+    draws: Annotated[int, Field(ge=100, le=100_000)] = 1000
+    tune: Annotated[int, Field(ge=100, le=100_000)] = 1000
+    target_accept: Annotated[float, Field(ge=0.5, lt=1)] = 0.9
+
+
+class SurvivalAnalysis(_Strict):
+    """The content of a model file of kind ``survival``."""
+
+    kind: Literal["survival"]
+    name: Name
+    title: Text
+    endpoint: Name
+    baseline: Baseline
+    covariates: dict[Name, ModelCovariate] = Field(default_factory=dict)
+    estimands: SurvivalEstimands = SurvivalEstimands()
+    sampler: SurvivalSampler = SurvivalSampler()
+
+    @model_validator(mode="after")
+    def _implied_covariates_exist(self) -> Self:
+        for name, covariate in self.covariates.items():
+            if unknown := sorted(set(covariate.implies) - set(self.covariates)):
+                raise ValueError(f"covariate {name} implies {', '.join(unknown)}, which the model does not have")
+        return self
+
+    @property
+    def sha256(self) -> str:
+        """Hash of what the file says, comments and layout aside."""
+        return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()
