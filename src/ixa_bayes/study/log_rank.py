@@ -10,7 +10,7 @@ from ixa_bayes.study.definition import StudyDefinition
 from ixa_bayes.study.effects import Comparison, NotExtractable, comparison_of, repeats
 from ixa_bayes.study.ledger import Study, records
 from ixa_bayes.study.ledger_rows import Row, number
-from ixa_bayes.study.sizes import Possible, sizes
+from ixa_bayes.study.sizes import Possible, group_prints, sizes
 
 _TURNED = {"better": "worse", "worse": "better", "higher": "lower", "lower": "higher"}
 """What a sentence says of the first group, said of the second."""
@@ -53,7 +53,7 @@ def n_events(study: Study, population: str, endpoint: str) -> Possible:
     """
     rows = [
         row
-        for row in records(study.used())
+        for row in group_prints(study).rows
         if row["population"] == population and row["endpoint"] == endpoint and not row["factor"]
     ]
     printed = [row for row in rows if row["kind"] == "events"]
