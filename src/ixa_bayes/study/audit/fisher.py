@@ -14,7 +14,7 @@ from ixa_bayes.formulas.two_by_two import fisher_exact_p, fisher_exact_p_rows
 from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import TESTS_REPRODUCED, Finding
 from ixa_bayes.study.audit.percentages import paper_convention
-from ixa_bayes.study.audit.prints import Prints, digits, overlap, p_words
+from ixa_bayes.study.audit.prints import Prints, counted, digits, overlap, p_words
 from ixa_bayes.study.counts import CountTable
 from ixa_bayes.study.joins import MOST_CANDIDATES
 from ixa_bayes.study.ledger_rows import Row
@@ -60,7 +60,7 @@ def check_fisher(prints: Prints) -> Iterator[Finding]:
             CHECK,
             "not_computable",
             tuple(without_table),
-            printed=f"{len(without_table)} p values of exact tests",
+            printed=f"{counted(len(without_table), 'p value')} of exact tests",
             computed="",
             explanation="Rates of the compared groups are not printed, or leave no counts, too many, or counts that "
             "depend on whether the paper rounds or truncates.",

@@ -9,7 +9,7 @@ import numpy as np
 from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import TESTS_REPRODUCED, Finding
 from ixa_bayes.study.audit.log_rank import information_bounds
-from ixa_bayes.study.audit.prints import Prints, is_ambiguous, row_words
+from ixa_bayes.study.audit.prints import Prints, counted, is_ambiguous, row_words
 from ixa_bayes.study.audit.ratios import RatioBox, ratio_box
 from ixa_bayes.study.effects import Comparison
 from ixa_bayes.study.ledger_rows import Row
@@ -42,7 +42,7 @@ def check_information(prints: Prints) -> Iterator[Finding]:
             INFLATION,
             "not_computable",
             tuple(missing),
-            printed=f"{len(missing)} multivariable hazard ratios",
+            printed=counted(len(missing), "multivariable hazard ratio"),
             computed="",
             explanation="The number of events is not printed, so the information behind these ratios cannot be judged.",
             consequence=then.AT_FACE_VALUE,

@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from ixa_bayes.formulas.printed import is_not_reached, parse_p
 from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import TESTS_REPRODUCED, Finding
-from ixa_bayes.study.audit.prints import Prints, is_ambiguous, p_words
+from ixa_bayes.study.audit.prints import Prints, counted, is_ambiguous, p_words
 from ixa_bayes.study.audit.ratios import RatioBox, ratio_box
 from ixa_bayes.study.effects import Comparison
 from ixa_bayes.study.ledger_rows import Row, number
@@ -95,7 +95,7 @@ def check_log_rank(prints: Prints) -> Iterator[Finding]:
             BESIDE,
             "not_computable",
             tuple(ids),
-            printed=f"{len(ids)} log-rank p values",
+            printed=counted(len(ids), "log-rank p value"),
             computed="",
             explanation=f"A hazard ratio cannot be derived from these p values: {what}.",
             consequence=then.NOT_REANALYSED,
@@ -307,7 +307,7 @@ def _beside_each_other(prints: Prints, tests: list[LogRank]) -> Finding:
         BESIDE,
         "note",
         tuple(dict.fromkeys(row for test in tests for row in test.rows)),
-        printed=f"{len(tests)} log-rank p values",
+        printed=counted(len(tests), "log-rank p value"),
         computed="; ".join(parts),
         explanation=f"{prints.endpoint_words(first.endpoint)}, {prints.group_words(first.population)}: hazard ratios "
         "implied by each p value with the group sizes and events, by the ratio of medians (exponential times), and as "

@@ -9,7 +9,7 @@ from typing import Final
 from ixa_bayes.formulas.printed import Convention, PrintedNumber, counts_printed_as
 from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import POSSIBLE_STATISTICS, UNEXPLAINED, Finding
-from ixa_bayes.study.audit.prints import Prints, is_ambiguous, listed, row_words
+from ixa_bayes.study.audit.prints import Prints, counted, is_ambiguous, listed, row_words
 from ixa_bayes.study.counts import CountTable, count_table
 from ixa_bayes.study.culprits import as_percentage
 from ixa_bayes.study.definition import PATIENTS
@@ -341,7 +341,7 @@ def _without_denominator(prints: Prints) -> Iterator[Finding]:
             CHECK,
             "not_computable",
             tuple(missing),
-            printed=f"{len(missing)} percentages",
+            printed=counted(len(missing), "percentage"),
             computed="",
             explanation="The number of patients that these percentages are out of is neither printed nor follows from "
             "other prints.",

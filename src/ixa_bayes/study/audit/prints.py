@@ -195,7 +195,7 @@ def row_words(row: Row) -> str:
     """A row as a paper would print it."""
     head = row["value"]
     if row["kind"] in ("percent", "survival_percent"):
-        head = f"{head}%"
+        head = f"{head}% at {row['time']}" if row["time"] else f"{head}%"
     if row["count"]:
         counted = f"{row['count']}/{row['denominator']}" if row["denominator"] else row["count"]
         head = f"{counted} ({head})" if head else counted
@@ -211,6 +211,11 @@ def p_words(p: str) -> str:
     if not p:
         return ""
     return f"p = {p}" if p[0].isdigit() or p[0] == "." else f"p {p}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: ``1 ratio``, ``3 ratios``."""
+    return f"{count} {noun if count == 1 else noun + 's'}"
 
 
 def listed(items: Sequence[str], most: int = 12) -> str:

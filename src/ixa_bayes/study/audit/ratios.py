@@ -10,7 +10,7 @@ from scipy.special import erfc, ndtri
 from ixa_bayes.formulas.printed import PrintedP, parse_p
 from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import TESTS_REPRODUCED, Finding
-from ixa_bayes.study.audit.prints import Prints, digits, is_ambiguous, overlap, row_words, value_of
+from ixa_bayes.study.audit.prints import Prints, counted, digits, is_ambiguous, overlap, row_words, value_of
 from ixa_bayes.study.ledger_rows import RATIO_KINDS, Row
 
 SYMMETRY: Final = "interval_symmetry"
@@ -99,7 +99,7 @@ def check_ratios(prints: Prints) -> Iterator[Finding]:
             INTERVAL_P,
             "not_computable",
             tuple(without),
-            printed=f"{len(without)} ratios",
+            printed=counted(len(without), "ratio"),
             computed="",
             explanation="No confidence interval is printed with these ratios, or one of its limits is 0 or not "
             "reached.",
