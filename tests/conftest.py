@@ -123,7 +123,6 @@ HOSTILE_ROWS = (
 def hostile_results(tmp_path_factory: pytest.TempPathFactory) -> "Results":
     """A small study with HTML in its labels, reanalysed without sampling."""
     from ixa_bayes.models.analysis import read_model
-    from ixa_bayes.models.effects import EffectAnalysis
     from ixa_bayes.models.response_analysis import ResponseAnalysis
     from ixa_bayes.report.run import compute
     from ixa_bayes.study.ledger import read_study
@@ -134,8 +133,9 @@ def hostile_results(tmp_path_factory: pytest.TempPathFactory) -> "Results":
     lines = [",".join(f'"{row.get(column, "")}"' for column in COLUMNS) for row in rows]
     (folder / "study.toml").write_text(HOSTILE_DEFINITION, encoding="utf-8")
     (folder / "statistics.csv").write_text("\n".join([",".join(COLUMNS), *lines]) + "\n", encoding="utf-8")
-    effects, rates = read_model("hazard_ratios"), read_model("orr")
-    assert isinstance(effects.analysis, EffectAnalysis)
-    assert isinstance(rates.analysis, ResponseAnalysis)
-    unsampled = replace(rates, analysis=rates.analysis.model_copy(update={"hierarchical": None}))
-    return compute(read_study(folder), [effects, unsampled], seed=1, inputs={}, progress=lambda step, done, total: None)
+    models = [read_model("hazard_ratios")]
+    for name in ("orr", "response_other"):
+        rates = read_model(name)
+        assert isinstance(rates.analysis, ResponseAnalysis)
+        models.append(replace(rates, analysis=rates.analysis.model_copy(update={"hierarchical": None})))
+    return compute(read_study(folder), models, seed=1, inputs={}, progress=lambda step, done, total: None)

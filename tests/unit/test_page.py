@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from ixa_bayes.report.figures import draw_all
+from ixa_bayes.report.headlines import headlines
 from ixa_bayes.report.page import render_page
 from ixa_bayes.report.results import Results
+from ixa_bayes.report.study_tables import printed_text
 from ixa_bayes.report.summary import summary_findings
 from ixa_bayes.report.wording import (
     number_text,
@@ -162,11 +164,72 @@ def test_summary_names_the_unadjusted_evidence_beside_the_adjusted(hostile_resul
         in largest.text
     )
     assert directions.headline.startswith("0 of 1 adjusted and 1 of 1 unadjusted effects keep a clear direction")
-    assert "Adjusted: none." in directions.text
-    assert "1 is a bound only" in directions.text
+    assert len(directions.items) == 1
+    assert "(unadjusted): at least 1.30, P(HR > 1) 0.999" in directions.items[0]
+    assert "The rule is one-sided" in directions.more
+    assert "1 is a bound only" in directions.more
     alone = summary_findings(hostile_results)[:2]
-    assert "Unadjusted" not in alone[0].text + alone[1].text
-    assert "bound" not in alone[1].text
+    assert "Unadjusted" not in alone[0].text + alone[1].more
+    assert "bound" not in alone[1].more
+
+
+def test_likelier_side_is_named_with_its_monte_carlo_error(hostile_results: Results) -> None:
+    protects = with_log_rank(hostile_results)
+    table = protects.hazard_ratios
+    simulated = table["source"].eq("log_rank_calibrated")
+    table = table.assign(
+        p_gt_1=table["p_gt_1"].where(~simulated, 0.0031), mcse_p_gt_1=simulated.map({True: 0.00042, False: 0.0})
+    )
+    items = summary_findings(replace(protects, hazard_ratios=table))[1].items
+    assert [item.split(", ", maxsplit=1)[-1].rpartition(", ")[2] for item in items] == [
+        "P(HR < 1) 0.997 (Monte Carlo error 0.0004)"
+    ]
+
+
+def test_a_study_of_rates_alone_is_told_by_its_rates(hostile_results: Results) -> None:
+    rates = replace(
+        empty(hostile_results),
+        response=hostile_results.response,
+        response_counts=hostile_results.response_counts,
+        response_analyses=hostile_results.response_analyses,
+    )
+    finding = summary_findings(rates)[0]
+    assert finding.headline.endswith("All patients: 50% (35% to 65%)")
+    assert finding.text.startswith("20 of 40 patients; posterior median and 95% interval under the uniform prior.")
+    assert len(finding.items) == 2
+    shown = text_of(render_page(rates, draw_all(rates)))
+    assert "nothing that can be reanalysed" not in shown
+    lines = headlines(rates)
+    assert len(lines) == 3
+    assert lines[0].endswith("All patients: 20 of 40; rate 50% (35% to 65%), uniform prior")
+
+
+def test_headlines_fall_back_from_printed_to_derived_ratios_to_rates(hostile_results: Results) -> None:
+    both = with_log_rank(hostile_results)
+    assert [line.count("printed HR 12.00") for line in headlines(both)] == [1]
+    derived = both.hazard_ratios[both.hazard_ratios["source"].eq("log_rank_calibrated")]
+    assert "log-rank p <0.0001; for a sceptic HR at least 1.30" in headlines(replace(both, hazard_ratios=derived))[0]
+    assert headlines(empty(hostile_results)) == []
+
+
+def test_an_analysis_without_an_endpoint_here_is_not_shown(hostile_results: Results, page: str) -> None:
+    assert [analysis.name for analysis in hostile_results.response_analyses] == ["orr"]
+    assert "Other rates" not in page
+    priors = page[page.index('id="table-rate-priors"') :]
+    assert priors[: priors.index("</table>")].count("uniform") == 1
+
+
+def test_survival_at_a_time_says_which(hostile_results: Results) -> None:
+    row = dict.fromkeys(hostile_results.study.statistics.columns, "")
+    row |= {"kind": "survival_percent", "value": "79", "time": "24", "lower": "70", "upper": "86", "interval": "ci95"}
+    assert printed_text(row, time_unit="months") == "79% at 24 months (95% CI 70 to 86)"
+
+
+def test_one_row_is_not_rows(hostile_results: Results) -> None:
+    one = replace(hostile_results, response_counts=hostile_results.response_counts.iloc[:1])
+    shown = text_of(render_page(one, []))
+    assert "(1 row)" in shown
+    assert "(1 rows)" not in shown
 
 
 def test_ambiguous_print_is_named_in_summary_and_table(hostile_results: Results) -> None:
@@ -174,7 +237,7 @@ def test_ambiguous_print_is_named_in_summary_and_table(hostile_results: Results)
     statistics = hostile_results.study.statistics.copy()
     statistics.loc["hr_rfs", "reading"] = "ambiguous"
     ambiguous = replace(hostile_results, study=replace(hostile_results.study, statistics=statistics))
-    assert "Counted, but ambiguous in print: Relapse-free survival" in summary_findings(ambiguous)[1].text
+    assert "Counted, but ambiguous in print: Relapse-free survival" in summary_findings(ambiguous)[1].more
     page = render_page(ambiguous, [])
     heading = page[page.index('id="table-hazard-ratios"') :]
     assert "ambiguous print: see" in heading[: heading.index("</tr>", heading.index("<tbody"))]

@@ -94,6 +94,14 @@ def chance_text(row: dict[str, Any], column: str) -> str:
     return probability_text(row[column], error_of(row, column))
 
 
+def likelier_side(row: dict[str, Any]) -> str:
+    """The probability of the likelier side of 1, with its Monte Carlo error where it has one."""
+    above = row["p_gt_1"] >= 0.5
+    chance, error = (row["p_gt_1"] if above else 1 - row["p_gt_1"]), error_of(row, "p_gt_1")
+    words = f"P(HR {'>' if above else '<'} 1) {probability_text(chance, error)}"
+    return f"{words} (Monte Carlo error {error:.1g})" if error > 0 else words
+
+
 def hazard_ratio_table(hazard_ratios: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
     """Every effect under every prior."""
     chances = [
@@ -314,7 +322,7 @@ def prior_table(hazard_ratios: pd.DataFrame, ledger: Ledger) -> DisplayTable:
         (Column("Name in the files"), lambda row: row["prior"]),
         (Column("Mean, log HR", numeric=True), lambda row: number_text(row["prior_mean"])),
         (Column("SD, log HR", numeric=True), lambda row: number_text(row["prior_sd"])),
-        (Column("Expects 95% of HRs within", numeric=True), _implied_interval),
+        (Column("Expects 95% of HRs within", numeric=True), implied_interval),
         (Column("Source"), lambda row: row["prior_source"]),
     ]
     return display_table(
@@ -328,7 +336,8 @@ def prior_table(hazard_ratios: pd.DataFrame, ledger: Ledger) -> DisplayTable:
     )
 
 
-def _implied_interval(row: dict[str, Any]) -> str:
+def implied_interval(row: dict[str, Any]) -> str:
+    """The range in which a prior expects 95% of hazard ratios."""
     half = 1.959964 * row["prior_sd"]
     lower, upper = math.exp(row["prior_mean"] - half), math.exp(row["prior_mean"] + half)
     return interval_text(ratio_text(lower), ratio_text(upper))

@@ -12,7 +12,7 @@ from ixa_bayes.report.display import DisplayTable, Ledger
 from ixa_bayes.report.drawing import DrawnFigure
 from ixa_bayes.report.results import Results
 from ixa_bayes.report.summary import CLEAR, CLEAR_UNDER_SCEPTICAL, CLEAR_UNDER_WEAK, summary_findings
-from ixa_bayes.report.wording import EVIDENCE_LABELS, EVIDENCE_MEANING, Labels, probability_text, ratio_text
+from ixa_bayes.report.wording import EVIDENCE_LABELS, EVIDENCE_MEANING, Labels, count_text, probability_text, ratio_text
 
 TEMPLATE: Final = "page.html.j2"
 SECTIONS: Final = ("hazard-ratios", "response")
@@ -79,6 +79,7 @@ def _environment(ledger: Ledger) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["prose"] = ledger.prose
+    environment.globals["count_text"] = count_text
     return environment
 
 
@@ -98,7 +99,9 @@ def _tables(results: Results, ledger: Ledger) -> dict[str, DisplayTable]:
         "not_extractable": effect_tables.not_extractable_table(results.not_extractable, labels, ledger),
         "literature": effect_tables.literature_table(results.literature, labels, ledger),
         "priors": effect_tables.prior_table(results.hazard_ratios, ledger),
-        "rate_priors": response_tables.rate_prior_table(results.response_priors, labels, ledger),
+        "rate_priors": response_tables.rate_prior_table(
+            results.response_priors, results.response_analyses, labels, ledger
+        ),
         "counts": response_tables.counts_table(results.response_counts, labels, ledger),
         "calibration": effect_tables.calibration_table(results.calibration, labels, ledger),
         "diagnostics": response_tables.diagnostics_table(results.diagnostics, ledger),

@@ -1,11 +1,12 @@
 """Response rates and their contrasts, worded for the page."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pandas as pd
 
+from ixa_bayes.models.response_analysis import ResponseAnalysis
 from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, Ledger, display_table, evidence_words, records_of
 from ixa_bayes.report.wording import (
     Labels,
@@ -17,9 +18,11 @@ from ixa_bayes.report.wording import (
     probability_text,
     ratio_text,
 )
+from ixa_bayes.study.definition import StudyDefinition
 
+ALONE: Final = "beta_binomial"
 MODEL_WORDS: Final = {
-    "beta_binomial": "each group alone",
+    ALONE: "each group alone",
     "hierarchical_binomial": "groups inform each other",
 }
 BASIS_WORDS: Final = {"used": "", "as_printed": "as printed, before adjudication"}
@@ -38,6 +41,31 @@ _MEASURES: Final = ("difference", "risk_ratio", "odds_ratio")
 def group_name(row: dict[str, Any], labels: Labels) -> str:
     """Who a rate belongs to: the level, or the whole population."""
     return labels.level(row["factor"], row["level"]) if row["factor"] else labels.population(row["population"])
+
+
+def population_and_level(row: dict[str, Any], labels: Labels) -> str:
+    """Who a rate belongs to, where no heading says the population."""
+    if not row["factor"]:
+        return labels.population(row["population"])
+    parts = [labels.where(row["population"]), labels.level(row["factor"], row["level"])]
+    return ", ".join(part for part in parts if part)
+
+
+def main_rates(
+    response: pd.DataFrame, analyses: Sequence[ResponseAnalysis], definition: StudyDefinition
+) -> pd.DataFrame:
+    """One reading of each rate: as used, each group alone, under the first prior of its analysis; in their order."""
+    if response.empty:
+        return response
+    alone = response[response["model"].eq(ALONE) & response["basis"].eq("used") & response["median"].notna()]
+    found = []
+    for analysis in analyses:
+        of_analysis = alone[alone["prior"].eq(analysis.priors[0].name)]
+        for endpoint in analysis.endpoints_of(definition):
+            rows = of_analysis[of_analysis["endpoint"].eq(endpoint)]
+            whole = rows["factor"].eq("") & rows["population"].eq(definition.main_population)
+            found += [rows[whole], rows[~whole]]
+    return pd.concat(found) if found else alone.iloc[:0]
 
 
 def block_name(row: dict[str, Any], labels: Labels) -> str:
@@ -147,10 +175,22 @@ def _measure_cell(row: dict[str, Any] | None) -> str:
     return with_interval(row, points_text if row["measure"] == "difference" else ratio_text)
 
 
-def rate_prior_table(priors: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
-    """Beta priors on a rate: mean, what they are worth in patients, and what they imply."""
+def rate_prior_table(
+    priors: pd.DataFrame, analyses: Sequence[ResponseAnalysis], labels: Labels, ledger: Ledger
+) -> DisplayTable:
+    """Beta priors on a rate: which rates they serve, mean, what they are worth in patients, and what they imply."""
+
+    def serves(row: dict[str, Any]) -> str:
+        if row["endpoint"]:
+            return labels.endpoint(row["endpoint"])
+        named = [
+            a.title for a in analyses for p in a.priors if (p.name, p.a, p.b) == (row["prior"], row["a"], row["b"])
+        ]
+        return "; ".join(named) or "–"
+
     columns = [
         (Column("Prior"), lambda row: " ".join(part for part in (row["prior"], row["regimen"]) if part)),
+        (Column("Serves"), serves),
         (Column("Mean rate", numeric=True), lambda row: percent_text(row["mean"])),
         (Column("Expects 95% of rates within", numeric=True), _implied_rates),
         (Column("Worth in patients", numeric=True), lambda row: number_text(row["patients"])),

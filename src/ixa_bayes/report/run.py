@@ -18,10 +18,11 @@ from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.files import folder_replaced
 from ixa_bayes.inference.effects import reanalyse_hazard_ratios
 from ixa_bayes.inference.posterior_file import save_posterior
-from ixa_bayes.inference.response import reanalyse_response
+from ixa_bayes.inference.response import ResponseReanalysis, reanalyse_response
 from ixa_bayes.models.analysis import ModelFile, models_for
 from ixa_bayes.models.effects import EffectAnalysis
 from ixa_bayes.models.response_analysis import ResponseAnalysis
+from ixa_bayes.report.headlines import headlines
 from ixa_bayes.report.results import Provenance, Results
 from ixa_bayes.study.audit import audit
 from ixa_bayes.study.ledger import Study, read_study
@@ -40,7 +41,6 @@ _PACKAGES: Final = (
     "xarray",
     "matplotlib",
 )
-_SCEPTICAL: Final = "neutral_moderate"
 
 Progress = Callable[[str, int, int], None]
 
@@ -56,7 +56,7 @@ class Outcome:
     unchanged : bool
         Whether the results of an earlier run stand because no input has changed.
     headlines : list of str
-        One line per printed hazard ratio with an interval.
+        What it says in a few lines: see :func:`ixa_bayes.report.headlines.headlines`.
     not_converged : list of str
         Sampled models that did not converge, with the reasons.
     """
@@ -153,7 +153,7 @@ def compute(study: Study, models: list[ModelFile], *, seed: int, inputs: dict[st
         response=_joined([found.response for found in rates]),
         response_contrast=_joined([found.response_contrast for found in rates]),
         response_counts=_joined([found.counts for found in rates]),
-        response_priors=_joined([found.priors for found in rates]).drop_duplicates(ignore_index=True),
+        response_priors=_priors(study, response_files, rates),
         hazard_ratios=effects.hazard_ratios,
         credibility=effects.credibility,
         calibration=effects.calibration,
@@ -162,7 +162,7 @@ def compute(study: Study, models: list[ModelFile], *, seed: int, inputs: dict[st
         diagnostics=_joined([found.diagnostics for found in rates]),
         posteriors={name: tree for found in rates for name, tree in found.posteriors.items()},
         effect_analysis=effect_file,
-        response_analyses=tuple(response_files),
+        response_analyses=tuple(analysis for analysis in response_files if analysis.endpoints_of(study.definition)),
         provenance=provenance(study, inputs, seed),
     )
 
@@ -194,20 +194,12 @@ def _joined(tables: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if filled else tables[0] if tables else pd.DataFrame()
 
 
-def headlines(results: Results) -> list[str]:
-    """The printed hazard ratios in a line each: as printed, and for a sceptic."""
-    table = results.hazard_ratios
-    lines = []
-    for _, row in table[(table["prior"] == _SCEPTICAL) & table["printed"].str.startswith("HR ")].iterrows():
-        definition = results.study.definition
-        levels = definition.factors[row["factor"]].levels if row["factor"] else {}
-        compared = f"{levels.get(row['level'], '')} v {levels.get(row['comparator'], 'the others')}"
-        endpoint = definition.endpoints[row["endpoint"]].label
-        lines.append(
-            f"{endpoint}, {compared}: printed {row['printed']}; for a sceptic HR {row['hr_median']:.2f} "
-            f"({row['hr_q025']:.2f} to {row['hr_q975']:.2f}), P(HR > 1) = {row['p_gt_1']:.3f}"
-        )
-    return lines
+def _priors(study: Study, analyses: list[ResponseAnalysis], found: list[ResponseReanalysis]) -> pd.DataFrame:
+    """The priors of those analyses that have an endpoint here; one that several use, worded alike or not, once."""
+    used = [rates.priors for rates, a in zip(found, analyses, strict=True) if a.endpoints_of(study.definition)]
+    if not used:
+        return _joined([rates.priors for rates in found]).iloc[:0]
+    return _joined(used).drop_duplicates(["prior", "regimen", "endpoint", "a", "b"], ignore_index=True)
 
 
 def _failed(results: Results) -> list[str]:

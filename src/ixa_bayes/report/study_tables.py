@@ -19,12 +19,12 @@ SEVERITY_WORDS: Final = {
 CLAIM_WORDS: Final = {"no_difference": "no difference"}
 _RATIOS: Final = {"hazard_ratio": "HR", "odds_ratio": "OR", "risk_ratio": "RR"}
 _FOLDED_FROM: Final = 15
-_SUBJECT: Final = ["population", "factor", "level", "comparator", "endpoint"]
+_SUBJECT: Final = ["population", "factor", "level", "comparator", "endpoint", "time"]
 
 
-def printed_text(row: dict[str, Any]) -> str:
-    """One ledger row as a paper would print it, digits as printed."""
-    parts = [_value_text(row)]
+def printed_text(row: dict[str, Any], *, time_unit: str) -> str:
+    """One ledger row as a paper would print it, digits as printed; times are in the study's unit."""
+    parts = [_value_text(row, time_unit)]
     if row["lower"] or row["upper"]:
         limits = f"{INTERVAL_WORDS.get(row['interval'], '')}{row['lower'] or '?'} to {row['upper'] or '?'}"
         parts.append(f"({limits})" if row["value"] else limits)
@@ -33,14 +33,16 @@ def printed_text(row: dict[str, Any]) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _value_text(row: dict[str, Any]) -> str:
+def _value_text(row: dict[str, Any], time_unit: str) -> str:
     count = f"{row['count']}/{row['denominator']}" if row["denominator"] else row["count"]
     if not row["value"]:
         return f"{count} {row['kind']}" if row["kind"] in ("events", "censored") else count
     unit = f" {row['unit']}" if row["unit"] and row["value"] != "not reached" else ""
     if row["kind"] in _RATIOS:
         text = f"{_RATIOS[row['kind']]} {row['value']}"
-    elif row["kind"] in ("percent", "survival_percent"):
+    elif row["kind"] == "survival_percent":
+        text = f"{row['value']}% at {row['time']} {time_unit}"
+    elif row["kind"] == "percent":
         text = f"{row['value']}%"
     else:
         text = f"{row['value']}{unit}"
@@ -53,7 +55,12 @@ def whole_population(study: Study, labels: Labels, ledger: Ledger) -> DisplayTab
     whole = table[table["factor"].eq("") & table["population"].eq(study.definition.main_population)]
     rows = [
         DisplayRow(
-            (labels.endpoint(first["endpoint"]), _kind_word(first["kind"]), _joined_prints(same), _places(same)),
+            (
+                labels.endpoint(first["endpoint"]),
+                _kind_word(first["kind"]),
+                _joined_prints(same, labels),
+                _places(same),
+            ),
             links=ledger.links(";".join(row["id"] for row in same)),
         )
         for first, same in _same_subject(whole)
@@ -78,7 +85,7 @@ def comparisons(study: Study, labels: Labels, ledger: Ledger) -> DisplayTable:
             (
                 labels.comparison(first["factor"], first["level"], first["comparator"]),
                 labels.where(first["population"]) or "all patients",
-                _joined_prints(same)
+                _joined_prints(same, labels)
                 + "".join(f" ({reading})" for reading in sorted({row["reading"] for row in same} - {""})),
                 first["adjustment"] or "test",
                 CLAIM_WORDS.get(first["claim"], first["claim"]) or "–",
@@ -108,8 +115,8 @@ def _same_subject(table: pd.DataFrame) -> list[tuple[dict[str, Any], list[dict[s
     return [(rows[0], rows) for rows in groups.values()]
 
 
-def _joined_prints(rows: list[dict[str, Any]]) -> str:
-    return "; also ".join(dict.fromkeys(printed_text(row) for row in rows))
+def _joined_prints(rows: list[dict[str, Any]], labels: Labels) -> str:
+    return "; also ".join(dict.fromkeys(printed_text(row, time_unit=labels.time_unit()) for row in rows))
 
 
 def _places(rows: list[dict[str, Any]]) -> str:
@@ -220,7 +227,8 @@ def ledger_table(study: Study, labels: Labels) -> DisplayTable:
                 else labels.level(row["factor"], row["level"])
             )
         note = "; ".join(part for part in (row["reading"], row["note"]) if part)
-        cells = (str(number), row["location"], labels.endpoint(row["endpoint"]), subject, printed_text(row), note)
+        printed = printed_text(row, time_unit=labels.time_unit())
+        cells = (str(number), row["location"], labels.endpoint(row["endpoint"]), subject, printed, note)
         rows.append(DisplayRow(cells, anchor=f"row-{row['id']}"))
     return DisplayTable(
         "table-ledger",

@@ -13,10 +13,12 @@ from ixa_bayes.report.effect_tables import (
     chance_text,
     effect_short,
     hr_interval,
+    implied_interval,
+    likelier_side,
     main_effects,
     median_text,
 )
-from ixa_bayes.report.response_tables import with_interval
+from ixa_bayes.report.response_tables import main_rates, population_and_level, share_interval, with_interval
 from ixa_bayes.report.results import Results
 from ixa_bayes.report.wording import (
     FLAT,
@@ -46,6 +48,10 @@ class SummaryFinding:
     Attributes
     ----------
     headline, text : str
+    items : tuple of str
+        What the text lists, an entry each.
+    more : str
+        What a reader needs who wants to rely on it; folded on the screen.
     target : str
         Anchor of the section that holds the numbers.
     links : tuple of LedgerLink
@@ -57,6 +63,8 @@ class SummaryFinding:
     target: str
     links: tuple[LedgerLink, ...]
     evidence: tuple[str, ...]
+    items: tuple[str, ...] = ()
+    more: str = ""
 
 
 def summary_findings(results: Results) -> list[SummaryFinding]:
@@ -92,21 +100,28 @@ def _largest_effect(results: Results, labels: Labels, ledger: Ledger) -> Iterato
     if not sceptic or not informed:
         return
     unadjusted = _unadjusted(table, largest) if largest["source"] == ADJUSTED else []
-    lowest = min(informed, key=lambda row: row["hr_median"])
-    highest = max(informed, key=lambda row: row["hr_median"])
     kind = "adjusted" if largest["source"] == ADJUSTED else "unadjusted"
     yield SummaryFinding(
         headline=f"The largest {kind} effect shrinks from {median_text(largest)} to "
         f"{median_text(sceptic[0])} for a sceptic",
-        text=f"{effect_short(largest, labels)}: the paper prints {largest['printed']}. Combined with a sceptical prior "
-        f"the hazard ratio is {hr_interval(sceptic[0])}, and the probability that it is above 1 is "
-        f"{chance_text(sceptic[0], 'p_gt_1')}{_conflict_words(sceptic[0])}. Over all priors its median runs from "
-        f"{median_text(lowest)} ({prior_label(lowest['prior'], lowest['prior_mean'])}) to {median_text(highest)} "
-        f"({prior_label(highest['prior'], highest['prior_mean'])}): the size depends on what was believed before."
+        text=f"{effect_short(largest, labels)}: the paper prints {largest['printed']}. A sceptic, who expects 95% of "
+        f"hazard ratios within {implied_interval(sceptic[0])}, is left with {hr_interval(sceptic[0])}; the "
+        f"probability that it is above 1 is {chance_text(sceptic[0], 'p_gt_1')}{_conflict_words(sceptic[0])}."
         f"{''.join(_unadjusted_words(row) for row in unadjusted)}",
+        more=_prior_range(informed),
         target="hazard-ratios",
         links=ledger.links_of([largest, *unadjusted]),
         evidence=evidence_words(flat),
+    )
+
+
+def _prior_range(informed: list[dict[str, Any]]) -> str:
+    lowest = min(informed, key=lambda row: row["hr_median"])
+    highest = max(informed, key=lambda row: row["hr_median"])
+    return (
+        f"Over all priors its median runs from {median_text(lowest)} "
+        f"({prior_label(lowest['prior'], lowest['prior_mean'])}) to {median_text(highest)} "
+        f"({prior_label(highest['prior'], highest['prior_mean'])}): the size depends on what was believed before."
     )
 
 
@@ -149,17 +164,19 @@ def _directions(results: Results, labels: Labels, ledger: Ledger) -> Iterator[Su
     rows = records_of(sceptical)
     kept = [row for row in rows if _is_clear(row, _same_effect(table, row))]
     counts, named = [], []
-    for kind, words in (("adjusted", "Adjusted"), ("unadjusted", "Unadjusted")):
+    for kind in ("adjusted", "unadjusted"):
         if of_kind := [row for row in rows if _kind(row) == kind]:
             clear = [row for row in kept if _kind(row) == kind]
             counts.append(f"{len(clear)} of {len(of_kind)} {kind}")
-            named.append(f"{words}: {_names(clear, labels)}.")
+            named += _named(clear, labels, kind=kind)
     yield SummaryFinding(
         headline=f"{' and '.join(counts)} {'effect keeps' if len(rows) == 1 else 'effects keep'} a clear direction "
         "for a sceptic",
-        text=f"Clear means a probability on one side of 1 of at least {probability_text(CLEAR_UNDER_WEAK)} under a "
-        f"weak prior and {probability_text(CLEAR_UNDER_SCEPTICAL)} under the sceptical one. HR for the sceptic. "
-        f"{' '.join(named)}{_reservations(rows, kept, labels, ledger)}",
+        text="HR for the sceptic, and the probability of the likelier side of 1:" if kept else "",
+        items=tuple(named),
+        more=f"Clear means that this probability is at least {probability_text(CLEAR_UNDER_WEAK)} under a weak prior "
+        f"and {probability_text(CLEAR_UNDER_SCEPTICAL)} under the sceptical one. The rule is one-sided, so the 95% "
+        f"interval of a clear effect may reach 1.{_reservations(rows, kept, labels, ledger)}",
         target="hazard-ratios",
         links=ledger.links_of(kept),
         evidence=evidence_words(sceptical),
@@ -170,10 +187,12 @@ def _kind(row: dict[str, Any]) -> str:
     return "adjusted" if row["source"] == ADJUSTED else "unadjusted"
 
 
-def _names(rows: list[dict[str, Any]], labels: Labels) -> str:
-    named = "; ".join(f"{effect_short(row, labels)}: {hr_interval(row)}" for row in rows[:MOST_NAMED])
-    more = f"; and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
-    return f"{named}{more}" if rows else "none"
+def _named(rows: list[dict[str, Any]], labels: Labels, *, kind: str) -> list[str]:
+    named = [
+        f"{effect_short(row, labels)} ({kind}): {hr_interval(row)}, {likelier_side(row)}" for row in rows[:MOST_NAMED]
+    ]
+    left = len(rows) - MOST_NAMED
+    return [*named, f"and {count_text(left, f'more {kind} effect')}"] if left > 0 else named
 
 
 def _reservations(rows: list[dict[str, Any]], kept: list[dict[str, Any]], labels: Labels, ledger: Ledger) -> str:
@@ -197,6 +216,34 @@ def _is_clear(sceptical: dict[str, Any], same: pd.DataFrame) -> bool:
 
 
 def _response(results: Results, labels: Labels, ledger: Ledger) -> Iterator[SummaryFinding]:
+    """The clearest contrast of response; where no two groups can be compared, the rates."""
+    found = list(_contrasts(results, labels, ledger))
+    yield from found or _rates(results, labels, ledger)
+
+
+def _rates(results: Results, labels: Labels, ledger: Ledger) -> Iterator[SummaryFinding]:
+    rows = records_of(main_rates(results.response, results.response_analyses, results.study.definition))
+    if not rows:
+        return
+    first = rows[0]
+    named = [f"{_rate_name(row, labels)}: {share_interval(row)}" for row in rows[1 : MOST_NAMED + 1]]
+    left = len(rows) - 1 - len(named)
+    yield SummaryFinding(
+        headline=f"{_rate_name(first, labels)}: {share_interval(first)}",
+        text=f"{first['responders']:.0f} of {first['evaluable']:.0f} patients; posterior median and 95% interval under "
+        f"the {first['prior']} prior. No two groups can be compared.{' The other rates:' if named else ''}",
+        items=(*named, f"and {count_text(left, 'more rate')}") if left > 0 else tuple(named),
+        target="response",
+        links=ledger.links(first["ledger_rows"]),
+        evidence=evidence_words(results.response),
+    )
+
+
+def _rate_name(row: dict[str, Any], labels: Labels) -> str:
+    return f"{labels.endpoint(row['endpoint'])}, {population_and_level(row, labels)}"
+
+
+def _contrasts(results: Results, labels: Labels, ledger: Ledger) -> Iterator[SummaryFinding]:
     table = results.response_contrast
     if table.empty:
         return
@@ -215,7 +262,7 @@ def _response(results: Results, labels: Labels, ledger: Ledger) -> Iterator[Summ
     p = clearest["p_level_lower"] if side == "lower" else 1 - clearest["p_level_lower"]
     yield SummaryFinding(
         headline=f"{len(clear)} of {count_text(len(rows), 'response contrast')} "
-        f"{'is' if len(clear) == 1 else 'are'} clear",
+        f"{'is' if 1 in (len(rows), len(clear)) else 'are'} clear",
         text=f"The largest, {labels.endpoint(clearest['endpoint'])}, {comparison}: "
         f"{with_interval(clearest, points_text)} percentage points; the probability that the first is {side} is "
         f"{probability_text(p, clearest['mcse_p_level_lower'])}. Clear means at least {probability_text(CLEAR)}.",

@@ -9,6 +9,7 @@ import pandas as pd
 from ixa_bayes.inference.effect_rows import EVIDENCE_KIND
 from ixa_bayes.inference.response_rows import CONTRAST_COLUMNS, RESPONSE_COLUMNS
 from ixa_bayes.report.results import Results
+from ixa_bayes.report.wording import count_text
 from ixa_bayes.study.audit import AUDIT_COLUMNS
 
 COLUMNS: Final[Mapping[str, str]] = {
@@ -158,7 +159,7 @@ def write_tables(results: Results, folder: Path) -> list[Path]:
 def _readme(results: Results) -> str:
     lines = [f"# Tables of the reanalysis of {results.study.definition.title}", ""]
     for name, table in tables_of(results).items():
-        lines += [f"## {name}.csv", "", f"{len(table)} rows.", "", "| column | meaning |", "|---|---|"]
+        lines += [f"## {name}.csv", "", f"{count_text(len(table), 'row')}.", "", "| column | meaning |", "|---|---|"]
         lines += [f"| `{column}` | {explain(str(column))} |" for column in table.columns]
         lines.append("")
     return "\n".join(lines)
