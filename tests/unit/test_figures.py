@@ -139,3 +139,19 @@ def test_kinds_differ_in_more_than_colour() -> None:
 def test_ticks_are_round_and_few() -> None:
     assert ratio_ticks((0.5, 30.0)) == [0.5, 1.0, 2.0, 5.0, 10.0, 20.0]
     assert len(ratio_ticks((0.01, 500.0))) <= 7
+
+
+def test_chances_of_a_protective_factor_are_those_of_protection(hostile_results: Results) -> None:
+    table = hostile_results.hazard_ratios
+    swapped = {"p_gt_1": 1 - table["p_gt_1"], "p_gt_0_8": 1 - table["p_gt_1_25"], "p_gt_0_5": 1 - table["p_gt_2"]}
+    protects = replace(hostile_results, hazard_ratios=table.assign(**swapped))
+    harm, protection = (by_name(draw_all(results), "chances_printed") for results in (hostile_results, protects))
+    assert "P(HR &lt; 0.5)" in protection.svg
+    assert "P(HR &gt; 2)" not in protection.svg
+    assert "inverse" not in harm.figure.caption
+    assert "inverse" in protection.figure.caption
+
+    def numbers(figure: DrawnFigure) -> list[str]:
+        return [part.rpartition(": ")[2] for part in figure.figure.alt.split(", P(HR ")[1:]]
+
+    assert [n.split(". ")[0] for n in numbers(harm)] == [n.split(". ")[0] for n in numbers(protection)]

@@ -402,15 +402,15 @@ def test_shares_and_numbers_with_an_error_in_words() -> None:
 
 def test_simulated_numbers_lose_digits_on_the_page(hostile_results: Results) -> None:
     table = hostile_results.hazard_ratios.assign(
-        hr_median=1.777, mcse_hr_median=0.0084, p_gt_1=0.3541, mcse_p_gt_1=0.0065
+        hr_median=1.777, mcse_hr_median=0.0084, p_gt_1=0.6541, mcse_p_gt_1=0.0065
     )
-    rates = hostile_results.response_contrast.assign(p_level_lower=0.3541, mcse_p_level_lower=0.0065)
+    rates = hostile_results.response_contrast.assign(p_level_lower=0.6541, mcse_p_level_lower=0.0065)
     results = replace(hostile_results, hazard_ratios=table, response_contrast=rates)
     shown = text_of(render_page(results, draw_all(results)))
     assert "1.8 (" in shown
     assert "1.78" not in shown
-    assert "0.35 " in shown
-    assert "0.354" not in shown
+    assert "0.65 " in shown
+    assert "0.654" not in shown
 
 
 def test_small_numbers_in_words() -> None:

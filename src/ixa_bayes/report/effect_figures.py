@@ -14,11 +14,12 @@ from ixa_bayes.report.drawing import DrawnFigure, Figure, export
 from ixa_bayes.report.effect_tables import (
     PRINTED_RATIOS,
     chance_text,
+    chances_on,
     effect_short,
     hr_interval,
     main_effects,
     median_text,
-    thresholds_of,
+    points_below,
 )
 from ixa_bayes.report.plots import (
     ChanceRow,
@@ -175,37 +176,39 @@ def _canvas(plot: float, *, left: float = 0.345, right: float = 0.735, above: fl
 
 
 def _chances(effects: Sequence[Effect], labels: Labels, *, name: str, source: str) -> DrawnFigure:
-    thresholds = thresholds_of(pd.DataFrame(effects[0]))
+    stated = [
+        (effect, chance)
+        for effect in effects
+        for chance in chances_on(pd.DataFrame(effect[:1]), below=points_below(effect[0]))
+    ]
     kinds = [kind for kind in ("printed", *DIRECTIONS) if any(_kind(r["prior"]) == kind for e in effects for r in e)]
     rows = [
         ChanceRow(
-            f"P(HR > {threshold})",
-            {_kind(row["prior"]): row[column] for row in shown(effect) if _kind(row["prior"]) in kinds},
+            chance.label,
+            {_kind(row["prior"]): chance.of(row) for row in shown(effect) if _kind(row["prior"]) in kinds},
             heading=effect_short(effect[0], labels),
         )
-        for effect in effects
-        for column, threshold in thresholds.items()
+        for effect, chance in stated
     ]
     drawing, axes = _canvas(plot_height([row.heading for row in rows], line_height=0.22), right=0.95, above=0.5)
     chance_plot(rows, axes, xlabel="posterior probability", clear=CLEAR_UNDER_SCEPTICAL)
     legend_of(kinds, axes, words={"printed": "no prior"})
     evidence_kind, ledger_rows = _evidence(effects)
     numbers = ". ".join(
-        f"{effect_short(effect[0], labels)}, P(HR > {threshold}): "
+        f"{effect_short(effect[0], labels)}, {chance.label}: "
         + ", ".join(
-            f"{chance_text(row, column)} ({_kind(row['prior'])})"
-            for row in shown(effect)
-            if _kind(row["prior"]) in kinds
+            f"{chance.text(row)} ({_kind(row['prior'])})" for row in shown(effect) if _kind(row["prior"]) in kinds
         )
-        for effect in effects
-        for column, threshold in thresholds.items()
+        for effect, chance in stated
     )
+    protects = " For a factor that rather protects, the probability that it lies below 1 or an inverse of these."
     return export(
         Figure(
             name,
-            title=f"How probable is harm, and harm of a size that matters: {source}",
+            title=f"How probable is an effect, and one of a size that matters: {source}",
             alt=f"Strips of posterior probabilities. {numbers}.",
-            caption=f"Posterior probability that the hazard ratio exceeds each value. Dotted: {CLEAR_UNDER_SCEPTICAL}, "
+            caption="Posterior probability that the hazard ratio exceeds each value."
+            f"{protects if any(chance.below for _, chance in stated) else ''} Dotted: {CLEAR_UNDER_SCEPTICAL}, "
             "what the sceptic must reach before this report calls a direction clear. Points far apart: the answer "
             "depends on the prior.",
             evidence_kind=evidence_kind,

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pandas as pd
@@ -33,13 +34,52 @@ _PRINTED_WITH_P: Final = re.compile(r"\((?P<level>[\d.]+)% CI (?P<lower>\S+) to 
 PRINTED_RATIOS: Final = ("multivariable", "univariable")
 
 
-def thresholds_of(hazard_ratios: pd.DataFrame) -> dict[str, str]:
-    """Columns P(HR > c) of the table, each with its c in print."""
-    return {
-        str(column): str(column).removeprefix(_THRESHOLD_PREFIX).replace("_", ".")
-        for column in hazard_ratios.columns
-        if str(column).startswith(_THRESHOLD_PREFIX)
-    }
+@dataclass(frozen=True)
+class Chance:
+    """A statement on a hazard ratio whose probability the table holds: above a threshold, or below it."""
+
+    column: str
+    threshold: str
+    below: bool
+
+    @property
+    def label(self) -> str:
+        """The statement: ``P(HR > 1.25)``."""
+        return f"P(HR {'<' if self.below else '>'} {self.threshold})"
+
+    def of(self, row: dict[str, Any]) -> float:
+        """Its probability in a row of ``hazard_ratios.csv``."""
+        above = float(row[self.column])
+        return 1 - above if self.below else above
+
+    def text(self, row: dict[str, Any]) -> str:
+        """Its probability with the digits that its Monte Carlo error supports."""
+        return probability_text(self.of(row), error_of(row, self.column))
+
+
+def chances_of(hazard_ratios: pd.DataFrame) -> list[Chance]:
+    """Statements on either side of 1: below each threshold under 1, above each from 1 on; in ascending order."""
+    columns = [str(column) for column in hazard_ratios.columns if str(column).startswith(_THRESHOLD_PREFIX)]
+    printed = {column: column.removeprefix(_THRESHOLD_PREFIX).replace("_", ".") for column in columns}
+    return [Chance(c, printed[c], float(printed[c]) < 1) for c in sorted(columns, key=lambda c: float(printed[c]))]
+
+
+def chances_on(hazard_ratios: pd.DataFrame, *, below: bool) -> list[Chance]:
+    """Statements on one side: 1 and every threshold beyond it, the nearest first.
+
+    For a factor that protects, P(HR > 2) says little: P(HR < 0.5) is the statement of that size.
+    Where no threshold below 1 was computed there are only those above.
+    """
+    found = chances_of(hazard_ratios)
+    under = [chance for chance in reversed(found) if chance.below]
+    if not below or not under:
+        return [chance for chance in found if not chance.below]
+    return [*(replace(chance, below=True) for chance in found if float(chance.threshold) == 1), *under]
+
+
+def points_below(row: dict[str, Any]) -> bool:
+    """Whether an effect is rather protective."""
+    return bool(row["p_gt_1"] < 0.5)
 
 
 def source_words(source: str) -> str:
@@ -104,18 +144,15 @@ def likelier_side(row: dict[str, Any]) -> str:
 
 def hazard_ratio_table(hazard_ratios: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
     """Every effect under every prior."""
-    chances = [
-        (Column(f"P(HR > {threshold})", numeric=True), _probability_of(column))
-        for column, threshold in thresholds_of(hazard_ratios).items()
-    ]
+    chances = [(Column(chance.label, numeric=True), chance.text) for chance in chances_of(hazard_ratios)]
     columns = [
         (Column("Prior: belief before the paper"), lambda row: prior_label(row["prior"], row["prior_mean"])),
         (Column("HR, median (95% interval)", numeric=True), _median_cell),
         *chances,
-        (Column("P(practically equal)", numeric=True), _probability_of("p_practically_equal")),
+        (Column("P(practically 1)", numeric=True), _probability_of("p_practically_equal")),
     ]
     if has_conflicts(hazard_ratios):
-        columns.append((Column("p of prior-data conflict", numeric=True), lambda row: p_text(row["prior_conflict_p"])))
+        columns.append((Column("Prior-data conflict, p", numeric=True), lambda row: p_text(row["prior_conflict_p"])))
     return display_table(
         hazard_ratios,
         columns,
