@@ -5,6 +5,7 @@ import pytest
 from ixa_bayes.errors import InputError
 from ixa_bayes.models.analysis import models_for, read_model
 from ixa_bayes.models.effects import EffectAnalysis
+from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.study.locate import builtin_names, locate
 
 from .conftest import StudyMaker
@@ -66,7 +67,9 @@ def test_faults_name_file_and_key(tmp_path: Path, hazard_ratios: str, old: str, 
 def test_a_study_replaces_and_adds_models(make_study: StudyMaker, hazard_ratios: str) -> None:
     study = make_study(RATE)
     built_in = {model.path.stem for model in models_for(study)}
-    assert built_in == set(builtin_names("model"))
+    of_patients = {name for name in builtin_names("model") if isinstance(read_model(name).analysis, SurvivalAnalysis)}
+    assert built_in == set(builtin_names("model")) - of_patients
+    assert "pfs_weibull" in of_patients
     own = study.folder / "models"
     own.mkdir()
     (own / "hazard_ratios.toml").write_text(hazard_ratios.replace("design_ratio = 2.0", "design_ratio = 3.0"))

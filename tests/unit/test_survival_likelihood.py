@@ -11,7 +11,6 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.stats import weibull_min
 
-from ixa_bayes.inference.survival import Structure
 from ixa_bayes.models.piecewise import (
     PiecewiseLaw,
     cut_points,
@@ -24,7 +23,7 @@ from ixa_bayes.models.piecewise import (
 )
 from ixa_bayes.models.ratio_priors import ratio_data
 from ixa_bayes.models.survival_analysis import NormalPrior, PiecewiseBaseline, StudentTPrior, WeibullBaseline
-from ixa_bayes.models.survival_likelihood import Law, log_likelihood
+from ixa_bayes.models.survival_likelihood import Law, Structure, log_likelihood
 from ixa_bayes.models.survival_rows import SurvivalRows, survival_rows
 from ixa_bayes.models.weibull import WeibullLaw, weibull_data, weibull_log_prior, weibull_model, weibull_parameters
 

@@ -9,14 +9,16 @@ from pydantic import ValidationError
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.models.effects import EffectAnalysis
 from ixa_bayes.models.response_analysis import ResponseAnalysis
+from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.study.definition import problems_of, read_toml
 from ixa_bayes.study.ledger import Study, study_from
 from ixa_bayes.study.locate import builtin_names, locate
 
-Analysis = EffectAnalysis | ResponseAnalysis
-KINDS: dict[str, type[EffectAnalysis] | type[ResponseAnalysis]] = {
+Analysis = EffectAnalysis | ResponseAnalysis | SurvivalAnalysis
+KINDS: dict[str, type[EffectAnalysis] | type[ResponseAnalysis] | type[SurvivalAnalysis]] = {
     "published_effect": EffectAnalysis,
     "response": ResponseAnalysis,
+    "survival": SurvivalAnalysis,
 }
 
 
@@ -26,7 +28,7 @@ class ModelFile:
 
     Attributes
     ----------
-    analysis : EffectAnalysis or ResponseAnalysis
+    analysis : EffectAnalysis, ResponseAnalysis or SurvivalAnalysis
     path : Path
     text : str
         The file as it stood, kept with every posterior.
@@ -79,7 +81,7 @@ def analysis_from[A: Analysis](given: A | ModelFile | str | Path, wanted: type[A
 
     Parameters
     ----------
-    given : EffectAnalysis, ResponseAnalysis, ModelFile, path or str
+    given : EffectAnalysis, ResponseAnalysis, SurvivalAnalysis, ModelFile, path or str
         What :func:`read_model` returns or takes, or its ``analysis``.
     wanted : type
         The kind of analysis that the caller can compute.
@@ -110,7 +112,7 @@ def models_for(study: Study | Path | str) -> list[ModelFile]:
     """The model files that a study is reanalysed with.
 
     The built-in ones, which know no study; a file in the study's own ``models/`` takes the place of
-    the built-in one of its name, or joins them.
+    the built-in one of its name, or joins them. Survival models need patients, which a study has not.
 
     Parameters
     ----------
@@ -134,4 +136,4 @@ def models_for(study: Study | Path | str) -> list[ModelFile]:
             problems += error.problems
     if problems:
         raise InputError(problems)
-    return files
+    return [file for file in files if not isinstance(file.analysis, SurvivalAnalysis)]
