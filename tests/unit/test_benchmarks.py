@@ -18,13 +18,13 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_costs_stand_beside_the_first_command_s(commands: ModuleType) -> None:
     idle = [sys.executable, "-c", "import time; time.sleep(0.3)"]
     busy = [sys.executable, "-c", "import time\nwhile time.process_time() < 0.3: pass"]
-    lines = commands.measure({"idle": idle, "busy": busy}, repeats=3)
+    lines = commands.measure({"busy": busy, "idle": idle}, repeats=3)
     header, _, first, second = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
-    assert (first[0], second[0]) == ("`idle`", "`busy`")
+    assert (first[0], second[0]) == ("`busy`", "`idle`")
     assert first[3] == first[5] == "1.00"
-    assert float(first[1]) >= 0.3
+    assert float(second[1]) >= 0.3
     cpu = header.index("CPU s")
-    assert float(second[cpu]) >= 0.3 > float(first[cpu])
+    assert float(first[cpu]) >= 0.3 > float(second[cpu])
 
 
 def test_a_command_that_fails_is_no_cost(commands: ModuleType) -> None:
