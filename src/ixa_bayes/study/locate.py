@@ -1,13 +1,15 @@
 """Where studies, models and cohorts are found: a path of the user's, or a name that is built in."""
 
+from collections.abc import Mapping
 from importlib.resources import files
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from ixa_bayes.errors import InputError, Problem
 
-Kind = Literal["study", "model"]
+Kind = Literal["study", "model", "cohort"]
+CONTENT: Final[Mapping[Kind, str]] = {"study": "study.toml", "cohort": "cohort.toml"}
 
 
 def builtin_root() -> Path:
@@ -22,19 +24,19 @@ def builtin_root() -> Path:
 
 def builtin_names(kind: Kind) -> list[str]:
     """Names that ``ixa-bayes list`` shows, sorted."""
-    if kind == "study":
-        return sorted(path.parent.name for path in (builtin_root() / "data").glob("*/study.toml"))
+    if kind != "model":
+        return sorted(path.parent.name for path in (builtin_root() / "data").glob(f"*/{CONTENT[kind]}"))
     return sorted(path.stem for path in (builtin_root() / "models").glob("*.toml"))
 
 
 def locate(name: str | Path, kind: Kind) -> Path:
-    """Find a study folder or a model file.
+    """Find a study folder, a model file or a cohort.
 
     Parameters
     ----------
     name : str or path
         An existing path wins; otherwise a built-in name.
-    kind : {"study", "model"}
+    kind : {"study", "model", "cohort"}
 
     Raises
     ------
@@ -47,7 +49,7 @@ def locate(name: str | Path, kind: Kind) -> Path:
     if path.exists():
         return path
     root = builtin_root()
-    candidate = root / "data" / name if kind == "study" else root / "models" / f"{name}.toml"
+    candidate = root / "models" / f"{name}.toml" if kind == "model" else root / "data" / name
     if str(name) in builtin_names(kind):
         return candidate
     raise InputError(

@@ -1,0 +1,228 @@
+"""What one endpoint's columns say about every row: from when to when it was watched, and whether the event came."""
+
+import re
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from ixa_bayes.cohort.cells import Dates, FloatArray, Numbers, dates, numbers, words
+from ixa_bayes.cohort.description import (
+    DAYS_PER_MONTH,
+    DESCRIPTION_FILE,
+    MONTHS_PER,
+    CohortDescription,
+    EndpointDescription,
+)
+from ixa_bayes.cohort.faults import Faults
+from ixa_bayes.cohort.source import BoolArray
+from ixa_bayes.study.hints import did_you_mean, how_to_write
+
+FIND_OUT = "find it out, or leave the patient out of the file"
+
+
+@dataclass(frozen=True, eq=False)
+class Spans:
+    """Follow-up for one endpoint in months, with the columns to blame.
+
+    Attributes
+    ----------
+    entry, time, lower : ndarray, shape (row,)
+        Months; ``lower`` equals ``time`` where the event is exact or was not seen. NaN where a cell is at fault.
+    event : ndarray of bool, shape (row,)
+    event_column, censored_column, entry_column, lower_column : str
+        Where ``time`` of rows with and without event, ``entry`` and ``lower`` come from.
+    n_after_cut_off : int
+        Rows whose event came after the data cut-off and is counted as not seen.
+    """
+
+    entry: FloatArray
+    time: FloatArray
+    lower: FloatArray
+    event: BoolArray
+    event_column: str
+    censored_column: str
+    entry_column: str
+    lower_column: str
+    n_after_cut_off: int = 0
+
+
+def spans_of(faults: Faults, endpoint: EndpointDescription, *, description: CohortDescription) -> Spans:
+    """Read an endpoint whose columns are all there.
+
+    Parameters
+    ----------
+    faults : Faults
+        Is told every cell that cannot be read.
+    endpoint : EndpointDescription
+        With the names of its columns.
+    description : CohortDescription
+        Says how cells are written, and the unit of times.
+    """
+    if endpoint.by_dates:
+        return _from_dates(faults, endpoint, description=description)
+    return _from_times(faults, endpoint, description=description)
+
+
+def _from_times(faults: Faults, endpoint: EndpointDescription, *, description: CohortDescription) -> Spans:
+    size = len(faults.raw.cells)
+    event = _events(faults, str(endpoint.event), endpoint, description=description)
+    read = partial(_times, faults, description=description)
+    nothing = Numbers(np.full(size, np.nan), np.ones(size, dtype=bool), np.zeros(size, dtype=bool))
+    time = read(endpoint.time) if endpoint.time else nothing
+    upper = read(endpoint.time_upper) if endpoint.time_upper else nothing
+    lower = read(endpoint.time_lower, zero=True) if endpoint.time_lower else nothing
+    entry = read(endpoint.entry, zero=True) if endpoint.entry else None
+    event_column = endpoint.time_upper or str(endpoint.time)
+    censored_column = endpoint.time or endpoint.time_lower or event_column
+    if endpoint.time and endpoint.time_upper:
+        differs = ~upper.empty & ~time.empty & ~upper.strange & ~time.strange & (upper.value != time.value)
+        rule = f"must equal {endpoint.time!r}, which is the end of follow-up, or be empty"
+        faults.cells(endpoint.time_upper, differs, rule=rule, mend="correct one of the two, or leave one empty")
+    if endpoint.time_lower and endpoint.time:
+        known_lower = ~lower.empty & ~lower.strange & ~time.strange
+        differs = ~event & known_lower & ~time.empty & (lower.value != time.value)
+        rule = f"without an event there is no interval, so that it is empty or equals {endpoint.time!r}"
+        faults.cells(endpoint.time_lower, differs, rule=rule, mend="empty the cell, or correct the event")
+    spare = time if endpoint.time else lower
+    end = np.where(event, np.where(upper.empty, time.value, upper.value), spare.value)
+    absent_event = event & upper.empty & time.empty
+    absent_censored = ~event & spare.empty
+    faults.cells(event_column, absent_event, rule="every patient has a time", mend=FIND_OUT)
+    faults.cells(censored_column, absent_censored, rule="every patient has a time", mend=FIND_OUT)
+    if entry is not None and endpoint.entry:
+        mend = "write 0 for who was watched from the start"
+        faults.cells(endpoint.entry, entry.empty, rule="every patient has an entry time", mend=mend)
+    month = MONTHS_PER[description.time_unit]
+    return Spans(
+        entry=np.zeros(size) if entry is None else entry.value * month,
+        time=end * month,
+        lower=np.where(event & ~lower.empty, lower.value, end) * month,
+        event=event,
+        event_column=event_column,
+        censored_column=censored_column,
+        entry_column=endpoint.entry or event_column,
+        lower_column=endpoint.time_lower or event_column,
+    )
+
+
+def _events(faults: Faults, column: str, endpoint: EndpointDescription, *, description: CohortDescription) -> BoolArray:
+    cells = faults.raw.cells[column]
+    if endpoint.event_is:
+        text = words(cells, missing=description.missing)
+        event, empty = text.isin(endpoint.event_is).to_numpy(dtype=bool), text.isna().to_numpy(dtype=bool)
+        known = (*endpoint.event_is, *endpoint.censored_is)
+        strange = ~empty & ~text.isin(known).to_numpy(dtype=bool)
+        rule = f"must be one of {', '.join(map(repr, known))}, as declared"
+        faults.cells(column, strange, rule=rule, mend=lambda cell: did_you_mean(cell.strip("'"), known) or "recode it")
+    else:
+        read = numbers(cells, decimal=description.decimal, missing=description.missing)
+        event, empty = read.value == 1, read.empty
+        strange = ~empty & ~np.isin(read.value, (0, 1))
+        mend = f"recode it, or declare event_is and censored_is of the endpoint in {DESCRIPTION_FILE}"
+        faults.cells(column, strange, rule="must be 1 (event) or 0 (censored)", mend=mend)
+    rule = "must say whether the event was seen; an empty cell is no answer"
+    faults.cells(column, empty, rule=rule, mend=FIND_OUT)
+    return np.asarray(event, dtype=bool)
+
+
+def _times(faults: Faults, column: str, *, description: CohortDescription, zero: bool = False) -> Numbers:
+    read = numbers(faults.raw.cells[column], decimal=description.decimal, missing=description.missing)
+    unit = description.time_unit
+    mend = partial(mend_number, description=description)
+    faults.cells(column, read.strange, rule=f"must be a finite number of {unit}", mend=mend)
+    with np.errstate(invalid="ignore"):
+        low = read.value < 0 if zero else read.value <= 0
+    rule = f"must be {'at least' if zero else 'above'} 0 {unit}"
+    mend_low = (
+        "correct it" if zero else "correct it; for an event on the day of the start decide on a time, say half a day"
+    )
+    faults.cells(column, low, rule=rule, mend=mend_low)
+    return Numbers(np.where(low, np.nan, read.value), read.empty, read.strange | low)
+
+
+def mend_number(cell: str, *, description: CohortDescription, otherwise: str = "correct it") -> str:
+    """How to mend a cell that should be a number, as messages show it; ``otherwise`` if nothing is likely."""
+    text = cell.strip("'\"")
+    hint = how_to_write(text)
+    if description.decimal == "." and re.fullmatch(r"[+-]?\d+,\d+", text):
+        return f'set decimal = "," in {DESCRIPTION_FILE} if the comma is a decimal mark ({hint})'
+    if description.decimal == "," and re.fullmatch(r"[+-]?\d+\.\d+", text):
+        return f'write a decimal comma, or correct decimal = "," in {DESCRIPTION_FILE}'
+    return hint or otherwise
+
+
+def _from_dates(faults: Faults, endpoint: EndpointDescription, *, description: CohortDescription) -> Spans:
+    read = partial(_dates, faults, description=description)
+    start = read(str(endpoint.start_date))
+    events = [read(column) for column in endpoint.event_date]
+    event_day = np.fmin.reduce([found.days for found in events])
+    cut_off = _cut_off(faults, endpoint, description=description)
+    last = read(endpoint.last_contact_date) if endpoint.last_contact_date else None
+    rule = "every patient has a start"
+    faults.cells(str(endpoint.start_date), start.empty, rule=rule, mend=FIND_OUT)
+    with np.errstate(invalid="ignore"):
+        event = event_day <= cut_off
+    unclear = np.any([found.strange for found in events], axis=0)
+    after = ~np.isnan(event_day) & ~event & ~np.isnan(cut_off)
+    if last is not None and endpoint.last_contact_date:
+        absent = last.empty & np.isnan(event_day) & ~unclear
+        rule = "a patient without an event was last seen on some day"
+        faults.cells(endpoint.last_contact_date, absent, rule=rule, mend=FIND_OUT)
+    seen_until = cut_off if last is None else np.where(after, cut_off, np.minimum(last.days, cut_off))
+    end = np.where(event, event_day, np.where(unclear, np.nan, seen_until))
+    entry = read(endpoint.entry_date) if endpoint.entry_date else None
+    lower = read(endpoint.lower_date) if endpoint.lower_date else None
+    if entry is not None and endpoint.entry_date:
+        mend = "repeat the start for who was watched from then on"
+        faults.cells(endpoint.entry_date, entry.empty, rule="every patient has an entry date", mend=mend)
+    event_column = endpoint.event_date[0]
+    lower_day = end if lower is None else np.where(event & ~lower.empty, lower.days, end)
+    return Spans(
+        entry=np.zeros(end.size) if entry is None else (entry.days - start.days) / DAYS_PER_MONTH,
+        time=(end - start.days) / DAYS_PER_MONTH,
+        lower=(lower_day - start.days) / DAYS_PER_MONTH,
+        event=event,
+        event_column=event_column,
+        censored_column=endpoint.last_contact_date or str(endpoint.start_date),
+        entry_column=endpoint.entry_date or str(endpoint.start_date),
+        lower_column=endpoint.lower_date or event_column,
+        n_after_cut_off=int(after.sum()),
+    )
+
+
+def _cut_off(faults: Faults, endpoint: EndpointDescription, *, description: CohortDescription) -> FloatArray:
+    """Days of the data cut-off; infinite where none is declared."""
+    size = len(faults.raw.cells)
+    if endpoint.cut_off_date is None:
+        return np.full(size, np.inf)
+    if isinstance(endpoint.cut_off_date, str):
+        found = _dates(faults, endpoint.cut_off_date, description=description)
+        rule = "every patient has a data cut-off"
+        faults.cells(endpoint.cut_off_date, found.empty, rule=rule, mend="write it in every row, or once as a date")
+        return found.days
+    return np.full(size, float((np.datetime64(endpoint.cut_off_date) - np.datetime64("1970-01-01")).astype(int)))
+
+
+def _dates(faults: Faults, column: str, *, description: CohortDescription) -> Dates:
+    read = dates(faults.raw.cells[column], date_format=description.date_format, missing=description.missing)
+    rule = f"must be a date written as {description.date_format}"
+    faults.cells(column, read.strange, rule=rule, mend=_mend_date)
+    return read
+
+
+def _mend_date(cell: str) -> str:
+    text = cell.strip("'\"")
+    for pattern, formats in {
+        r"\d{1,2}\.\d{1,2}\.\d{4}": ("%d.%m.%Y",),
+        r"\d{1,2}\.\d{1,2}\.\d{2}": ("%d.%m.%y",),
+        r"\d{1,2}/\d{1,2}/\d{4}": ("%d/%m/%Y", "%m/%d/%Y"),
+        r"\d{1,2}-\d{1,2}-\d{4}": ("%d-%m-%Y", "%m-%d-%Y"),
+        r"\d{4}-\d{2}-\d{2}": ("%Y-%m-%d",),
+        r"\d{4}/\d{1,2}/\d{1,2}": ("%Y/%m/%d",),
+        r"\d{8}": ("%Y%m%d",),
+    }.items():
+        if re.fullmatch(pattern, text):
+            choice = " or ".join(f'date_format = "{one}"' for one in formats)
+            return f"set {choice} in {DESCRIPTION_FILE} if dates are written so, or correct the date"
+    return f"correct it, or set date_format in {DESCRIPTION_FILE}"
