@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ixa_bayes.study.definition import Name, Text
 
 MONTHS_PER: Final[Mapping[str, float]] = {"month": 1.0, "year": 12.0, "day": 1 / 30.4375}
-_EXPRESSION: Final = re.compile(r"^\s*(\w+)\s*(?:(<=|>=|==|<|>)\s*(\S(?:.*\S)?)\s*)?$")
+_EXPRESSION: Final = re.compile(r"^\s*(\w+)\s*(?:(<=|>=|==|<|>)\s*([^\s<>=](?:.*\S)?)\s*)?$")
 
 Positive = Annotated[float, Field(gt=0, lt=math.inf)]
 Finite = Annotated[float, Field(gt=-math.inf, lt=math.inf)]

@@ -1,0 +1,130 @@
+"""Covariates of a model file, coded for the patients of a cohort: every value, everyone lost, every fault."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ixa_bayes.cohort.table import Cohort, Covariate, read_cohort
+from ixa_bayes.errors import InputError
+from ixa_bayes.models.design_matrix import design_of
+from ixa_bayes.models.survival_analysis import StudentTPrior, SurvivalAnalysis
+
+PRIOR = {"kind": "normal", "mean": 0.0, "sd": 1.0, "source": "test"}
+LEVELS = ("none", "pi_only", "triple_class")
+
+
+def _cohort() -> Cohort:
+    table = pd.DataFrame(
+        {
+            "patient": list("abcdef"),
+            "os_time": [1.0, 2, 3, 4, 5, 6],
+            "os_event": [1, 0, 1, 0, 1, 0],
+            "weight": [1, 1, 3, 1, 1, 1],
+            "emd": [0, 1, 1, np.nan, 0, 0],
+            "gfr": [70, 70.1, np.nan, 30, 90, 60],
+            "site": ["x", "y", "x", "z", "y", "x"],
+        }
+    )
+    read = read_cohort(table)
+    levels = pd.Categorical(["none", "pi_only", "triple_class", "none", None, "triple_class"], LEVELS, ordered=True)
+    declared = dict(read.declared)
+    declared["refractoriness"] = Covariate("refractoriness", "ordered", "refractoriness", "", LEVELS, "none")
+    declared["gfr"] = replace(declared["gfr"], unit="mL/min")
+    return replace(read, covariates=read.covariates.assign(refractoriness=levels), declared=declared)
+
+
+def _analysis(covariates: dict[str, Any], *, endpoint: str = "os") -> SurvivalAnalysis:
+    baseline = {
+        "law": "weibull",
+        "shape": {"log_sd": 0.5, "source": "test"},
+        "median": {"months": 12.0, "log_sd": 1.0, "source": "test"},
+    }
+    content = {"kind": "survival", "name": "m", "title": "t", "endpoint": endpoint, "baseline": baseline}
+    return SurvivalAnalysis.model_validate(content | {"covariates": covariates})
+
+
+@pytest.mark.parametrize(
+    ("covariate", "expected"),
+    [
+        ({"from": "gfr <= 70"}, [1, 0, None, 1, 0, 1]),
+        ({"from": "gfr < 70"}, [0, 0, None, 1, 0, 1]),
+        ({"from": "gfr > 70.1"}, [0, 0, None, 0, 1, 0]),
+        ({"from": "gfr >= 70.1"}, [0, 1, None, 0, 1, 0]),
+        ({"from": "gfr", "per": 10, "centre": 60}, [1, 1.01, None, -3, 3, 0]),
+        ({"from": "emd"}, [0, 1, 1, None, 0, 0]),
+        ({"from": "emd", "centre": 0.25}, [-0.25, 0.75, 0.75, None, -0.25, -0.25]),
+        ({"from": "refractoriness == triple_class"}, [0, 0, 1, 0, None, 1]),
+        ({"from": "refractoriness >= pi_only"}, [0, 1, 1, 0, None, 1]),
+        ({"from": "site == 'x'"}, [1, 0, 1, 0, 0, 1]),
+    ],
+)
+def test_values_are_coded(covariate: dict[str, Any], expected: list[float | None]) -> None:
+    design = design_of(_cohort(), _analysis({"x": covariate | {"prior": PRIOR}}))
+    kept = [row for row, value in enumerate(expected) if value is not None]
+    assert list(design.rows) == kept
+    np.testing.assert_allclose(design.matrix["x"], [expected[row] for row in kept])
+
+
+def test_a_factor_has_a_column_for_each_level_but_the_reference() -> None:
+    heavy = {"kind": "student_t", "scale": 1.0, "df": 3, "source": "test"}
+    covariate = {"prior": PRIOR, "levels": {"triple_class": heavy}}
+    design = design_of(_cohort(), _analysis({"refractoriness": covariate}))
+    assert list(design.matrix.columns) == ["refractoriness[pi_only]", "refractoriness[triple_class]"]
+    np.testing.assert_array_equal(design.matrix, [[0, 0], [1, 0], [0, 1], [0, 0], [0, 1]])
+    assert isinstance(design.priors["refractoriness[triple_class]"], StudentTPrior)
+    assert not isinstance(design.priors["refractoriness[pi_only]"], StudentTPrior)
+    assert design.term_of("refractoriness[pi_only]").level_of("refractoriness[pi_only]") == "pi_only"
+
+
+def test_who_is_lost_is_counted_by_weight() -> None:
+    covariates = {name: {"prior": PRIOR} for name in ("gfr", "emd", "refractoriness")}
+    design = design_of(_cohort(), _analysis(covariates))
+    assert list(design.rows) == [0, 1, 5]
+    assert design.lost == {"gfr": 3, "emd": 1, "refractoriness": 1}
+    assert design.n_lost == 5
+
+
+def test_no_covariates_lose_no_one() -> None:
+    design = design_of(_cohort(), _analysis({}))
+    assert design.matrix.shape == (6, 0)
+    assert design.n_lost == 0
+
+
+def test_every_fault_is_told_at_once() -> None:
+    covariates = {
+        "refractorines": {"prior": PRIOR},
+        "site": {"prior": PRIOR},
+        "old": {"from": "gfr >= old", "prior": PRIOR},
+        "site_x": {"from": "site >= x", "prior": PRIOR},
+        "worst": {"from": "refractoriness == worst", "prior": PRIOR},
+        "emd": {"prior": PRIOR, "levels": {"1": PRIOR}},
+    }
+    with pytest.raises(InputError) as error:
+        design_of(_cohort(), _analysis(covariates, endpoint="pfs"))
+    found = {problem.where: problem.found for problem in error.value.problems}
+    assert found == {
+        "model m, endpoint": "'pfs'",
+        "covariate refractorines": "'refractorines'",
+        "covariate site": "no reference level",
+        "covariate old": "'old'",
+        "covariate site_x": "'>= x'",
+        "covariate worst": "'== worst'",
+        "model m, covariate emd, levels": "['1']",
+    }
+    assert "write 'refractoriness'" in str(error.value)
+
+
+def test_nobody_with_all_covariates_is_an_error_that_counts() -> None:
+    cohort = _cohort()
+    cohort = replace(cohort, covariates=cohort.covariates.assign(emd=np.nan))
+    with pytest.raises(InputError, match="without: emd 8"):
+        design_of(cohort, _analysis({"emd": {"prior": PRIOR}}))
+
+
+@pytest.mark.parametrize("source", ["gfr <= ", "gfr << 3", "gfr + 3", "<= 70"])
+def test_a_source_that_cannot_be_read_is_refused(source: str) -> None:
+    with pytest.raises(ValueError, match="write a column, or a comparison"):
+        _analysis({"x": {"from": source, "prior": PRIOR}})
