@@ -152,7 +152,7 @@ def calibrate_log_rank(
     ValueError
         If an input is none of these, or no hazard ratio up to exp(8) makes so large a z likely.
     """
-    _check_design(n_1, n_2, events=events, z=z, replicates=replicates)
+    check_design(n_1, n_2, events=events, z=z, replicates=replicates)
     cohorts = LogRankCohorts(n_1, n_2, events=events, censoring=censoring, replicates=replicates, seed=seed)
     formula_information = events * n_1 * n_2 / (n_1 + n_2) ** 2
     log_hr = _solve(cohorts, z)
@@ -194,12 +194,22 @@ class LogRankCohorts:
         if self.censoring == "at_end":
             last = np.partition(time, self.events - 1, axis=1)[:, self.events - 1 : self.events]
             return log_rank_scores(time, time <= last, in_group_1=self.in_group_1)
-        lost = self.loss / self._loss_hazard(hazard)
+        lost = self.loss / loss_hazard(hazard, self.events)
         return log_rank_scores(np.minimum(time, lost), time <= lost, in_group_1=self.in_group_1)
 
-    def _loss_hazard(self, hazard: FloatArray) -> float:
-        log_rate = brentq(lambda r: float(np.sum(hazard / (hazard + math.exp(r)))) - self.events, -40.0, 40.0)
-        return math.exp(float(log_rate))
+
+def loss_hazard(hazard: FloatArray, events: int) -> float:
+    """Hazard of leaving, the same for all, at which so many events are expected.
+
+    Parameters
+    ----------
+    hazard : ndarray, shape (patient,)
+        Of the event.
+    events : int
+        Fewer than the patients.
+    """
+    log_rate = brentq(lambda r: float(np.sum(hazard / (hazard + math.exp(r)))) - events, -40.0, 40.0)
+    return math.exp(float(log_rate))
 
 
 def _solve(cohorts: LogRankCohorts, z: float) -> float:
@@ -222,7 +232,8 @@ def _information(slopes: FloatArray, z: FloatArray) -> float:
     return float(slopes.mean() ** 2 / z.var(ddof=1))
 
 
-def _check_design(n_1: int, n_2: int, *, events: int, z: float, replicates: int) -> None:
+def check_design(n_1: int, n_2: int, *, events: int, z: float, replicates: int) -> None:
+    """Refuse what no cohort can be simulated from, as :func:`calibrate_log_rank` says."""
     if min(n_1, n_2) < 1:
         raise ValueError(f"group sizes {n_1!r} and {n_2!r}: must be whole and > 0.")
     if not 1 <= events <= n_1 + n_2:

@@ -2,118 +2,142 @@
 
 Where few events are left in a small group the mean of z flattens as the effect grows: z cannot
 exceed what the events allow. A normal likelihood with the slope at the best estimate is then wrong
-just where a prior pulls, so the distribution of z is simulated along a grid of hazard ratios, and
-the likelihood of a printed z (or of an interval of z) is read off it.
+just where a prior pulls, so cohorts are simulated along a grid of hazard ratios.
+
+The log-rank sees only the order in which patients of the two groups have events (and leave), and the
+probability of an order is known at every hazard ratio: it is Cox's partial likelihood. A cohort that
+shows the printed z therefore speaks of every hazard ratio, not only of the one it was simulated at. All
+cohorts are pooled, each with its probability at a hazard ratio over its probability under the whole
+simulation, so that few of them must be near the printed z and a narrow window around it is enough.
+
+The window is the same at every hazard ratio. Where the small group is nearly used up z takes few values,
+and a window in proportion to the standard deviation of z, which shrinks there, sees one of them whole at
+one hazard ratio and a part of it at the next: with 14 against 112 patients and 42 events such windows move
+the median of a posterior by an eighth.
 """
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
-from scipy.special import log_ndtr, logsumexp, ndtr
+from scipy.interpolate import CubicSpline
+from scipy.special import log_ndtr, logsumexp
 
-from ixa_bayes.formulas.log_rank import Censoring, LogRankCohorts
+from ixa_bayes.formulas.log_rank import Censoring, check_design
+from ixa_bayes.formulas.log_rank_orders import LogRankOrders
 from ixa_bayes.formulas.normal import NormalPrior
 
 FloatArray = NDArray[np.float64]
+Bound = Literal["above", "below", "within"]
+"""What is known of a z beside one value: it is larger, smaller, or nearer to 0."""
 
 GRID: Final[FloatArray] = np.linspace(-4.0, 4.0, 49)
 """Log hazard ratios that are simulated; beyond them z hardly changes any more (hazard ratios of 1/55 and 55)."""
-_BANDWIDTH: Final = 0.2
-_DEFENSIVE: Final = 0.05
-_NORMAL_FROM: Final = 3.5
+_WINDOW: Final = 0.015
+"""Standard deviation of the Gaussian window around z, in units of z; about what two printed digits of p tell apart."""
+_BATCHES: Final = 20
+_SHARE_NEAR: Final = 0.0025
 _POINTS: Final = 4001
 _REACH: Final = 9.0
 
 
 @dataclass(frozen=True, eq=False)
 class LogRankCurve:
-    """Simulated log-rank z of one design over a grid of hazard ratios.
+    """What simulated cohorts of one design say about a printed log-rank z at every hazard ratio of :data:`GRID`.
+
+    Every array is the log of a mean over the cohorts of one batch, shape (batch, grid); batches are independent.
 
     Attributes
     ----------
-    z : ndarray, shape (grid, replicate)
-        The same random numbers in every row, so that each column is a smooth function of the
-        hazard ratio.
+    near : ndarray
+        Log density of z at the printed value.
+    above, below : ndarray
+        Log probability that z is larger, or smaller, than the printed value.
+    within : ndarray
+        Log probability that z is nearer to 0.
     """
 
-    z: FloatArray
+    near: FloatArray
+    above: FloatArray
+    below: FloatArray
+    within: FloatArray
 
-    @cached_property
-    def mean(self) -> FloatArray:
-        """Mean of z at each hazard ratio, shape (grid,)."""
-        return np.asarray(self.z.mean(axis=1))
+    @property
+    def n_batches(self) -> int:
+        """Number of independent batches."""
+        return len(self.near)
 
-    @cached_property
-    def sd(self) -> FloatArray:
-        """Standard deviation of z at each hazard ratio, shape (grid,)."""
-        return np.asarray(self.z.std(axis=1, ddof=1))
+    def resampled(self, batches: NDArray[np.int64]) -> "LogRankCurve":
+        """The curve from other batches: a bootstrap draw of the simulation."""
+        return LogRankCurve(self.near[batches], self.above[batches], self.below[batches], self.within[batches])
 
-    def resampled(self, columns: NDArray[np.int64]) -> "LogRankCurve":
-        """The curve from other replicates: a bootstrap draw of the simulation."""
-        return LogRankCurve(self.z[:, columns])
+    def log_density(self) -> FloatArray:
+        """Log likelihood of a z that is printed exactly, shape (grid,)."""
+        return _log_mean(self.near)
 
-    def log_density(self, z: float) -> FloatArray:
-        """Log density of z at each hazard ratio, shape (grid,).
+    def log_probability(self, bound: Bound) -> FloatArray:
+        """Log likelihood of a z of which only a bound is printed, shape (grid,).
 
-        A Gaussian kernel over the simulated values, shrunk so that it keeps their variance, gives way
-        between 2.5 and 3.5 sd to the normal density of their mean and sd: out there a single simulated
-        value would make a bump, and nothing but the order of magnitude matters.
+        Divided by the probability of any z, which is 1 but for the error of the simulation: the two err together.
         """
-        kernel = -0.5 * ((z - self._shrunk()) / self._width()) ** 2 - np.log(self._width()) - _LOG_ROOT_2PI
-        smooth = logsumexp(kernel, axis=1) - math.log(self.z.shape[1])
-        normal = -0.5 * ((z - self.mean) / self.sd) ** 2 - np.log(self.sd) - _LOG_ROOT_2PI
-        return self._blended(smooth, normal, distance=(z - self.mean) / self.sd)
-
-    def log_probability(self, low: float, high: float) -> FloatArray:
-        """Log probability that z lies between two values, either of which may be infinite; shape (grid,)."""
-        smooth = ndtr((high - self._shrunk()) / self._width()) - ndtr((low - self._shrunk()) / self._width())
-        with np.errstate(divide="ignore"):  # log 0: nothing simulated, or no normal probability, lies there
-            return self._blended(
-                np.log(smooth.mean(axis=1)), self._normal_probability(low, high), distance=self._outside(low, high)
-            )
-
-    def _normal_probability(self, low: float, high: float) -> FloatArray:
-        """Log probability of the interval for a normal z, by the tail that keeps its digits."""
-        # Mirrored where the interval lies above the mean: the difference of two probabilities near 1 has no digits.
-        mirror = np.where(self.mean < low, -1.0, 1.0)
-        ends = mirror * (np.stack([np.full_like(self.mean, low), np.full_like(self.mean, high)]) - self.mean) / self.sd
-        below, above = log_ndtr(ends.min(axis=0)), log_ndtr(ends.max(axis=0))
-        return np.asarray(above + np.log1p(-np.exp(np.minimum(below - above, 0.0))))
-
-    def _outside(self, low: float, high: float) -> FloatArray:
-        """Distance of the mean from the interval in sd; 0 inside."""
-        return np.asarray(np.maximum(np.maximum(low - self.mean, self.mean - high), 0.0) / self.sd)
-
-    def _blended(self, smooth: FloatArray, normal: FloatArray, *, distance: FloatArray) -> FloatArray:
-        share = (1 - _DEFENSIVE) * np.clip(_NORMAL_FROM - np.abs(distance), 0.0, 1.0)
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.logaddexp(np.log(share) + smooth, np.log1p(-share) + normal))
-
-    def _width(self) -> FloatArray:
-        return _BANDWIDTH * self.sd[:, np.newaxis]
-
-    def _shrunk(self) -> FloatArray:
-        centre = self.mean[:, np.newaxis]
-        return np.asarray(centre + math.sqrt(1 - _BANDWIDTH**2) * (self.z - centre))
+        whole = np.logaddexp(_log_mean(self.above), _log_mean(self.below))
+        part = {"above": self.above, "below": self.below, "within": self.within}[bound]
+        return np.asarray(_log_mean(part) - whole)
 
 
-_LOG_ROOT_2PI: Final = 0.5 * math.log(2 * math.pi)
+def _log_mean(batches: FloatArray) -> FloatArray:
+    return np.asarray(logsumexp(batches, axis=0) - math.log(len(batches)))
 
 
 def simulate_curve(
-    n_1: int, n_2: int, *, events: int, censoring: Censoring, replicates: int, seed: int
+    n_1: int, n_2: int, *, events: int, z: float, censoring: Censoring, replicates: int, seed: int
 ) -> LogRankCurve:
-    """Simulate log-rank z of a design over :data:`GRID`.
+    """Simulate cohorts of a design over :data:`GRID` and read off what a printed z says.
 
-    Parameters and errors as :func:`ixa_bayes.formulas.log_rank.calibrate_log_rank`.
+    Parameters
+    ----------
+    z : float
+        The printed value, or the bound that is printed; positive if group 1 fares worse. Where hardly
+        any cohort comes near it, the window widens until the nearest ones stand in it.
+    replicates : int
+        Simulated cohorts in all, at least 200; spread evenly over :data:`GRID` and rounded up to batches.
+
+    Other parameters and errors as :func:`ixa_bayes.formulas.log_rank.calibrate_log_rank`.
+
+    References
+    ----------
+    Cox (1975), Biometrika 62:269 (the probability of the order); Veach & Guibas (1995), SIGGRAPH 95:419
+    (weights over the mixture of all simulations).
     """
-    cohorts = LogRankCohorts(n_1, n_2, events=events, censoring=censoring, replicates=replicates, seed=seed)
-    return LogRankCurve(np.stack([cohorts.scores(float(log_hr)).z for log_hr in GRID]))
+    check_design(n_1, n_2, events=events, z=z, replicates=replicates)
+    orders = LogRankOrders(n_1, n_2, events=events, censoring=censoring, log_hr=GRID)
+    seeds = np.random.SeedSequence(seed).spawn(_BATCHES)
+    size = math.ceil(replicates / (_BATCHES * len(GRID)))
+    pilot = np.abs(orders.simulate(size, rng=np.random.default_rng(seeds[0])).z - z)
+    window = max(_WINDOW, float(np.quantile(pilot, _SHARE_NEAR)) / 2)
+    batches = [_batch(orders, size, z=z, window=window, rng=np.random.default_rng(child)) for child in seeds]
+    near, above, below, within = (np.stack(arrays) for arrays in zip(*batches, strict=True))
+    return LogRankCurve(near, above, below, within)
+
+
+def _batch(
+    orders: LogRankOrders, size: int, *, z: float, window: float, rng: np.random.Generator
+) -> tuple[FloatArray, ...]:
+    drawn = orders.simulate(size, rng=rng)
+    log_weight = drawn.log_probability - logsumexp(drawn.log_probability, axis=1, keepdims=True)
+    log_weight += math.log(len(GRID)) - math.log(len(drawn.z))
+    # The window blurs a bound as it blurs a point, so that their likelihoods belong to each other.
+    beyond = (drawn.z - z) / window
+    log_near = -0.5 * beyond**2 - math.log(window) - _LOG_ROOT_2PI
+    inner, outer = (log_ndtr((sign * abs(z) - drawn.z) / window) for sign in (-1, 1))
+    log_within = outer + np.log1p(-np.exp(np.minimum(inner - outer, -1e-12)))
+    parts = (log_near, log_ndtr(beyond), log_ndtr(-beyond), log_within)
+    return tuple(np.asarray(logsumexp(log_weight + part[:, np.newaxis], axis=0)) for part in parts)
+
+
+_LOG_ROOT_2PI: Final = 0.5 * math.log(2 * math.pi)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +169,7 @@ def combine(log_likelihood: FloatArray, prior: NormalPrior) -> GridPosterior:
     Parameters
     ----------
     log_likelihood : ndarray, shape (grid,)
-        Interpolated by monotone cubics, which do not overshoot; constant beyond the ends of the grid.
+        Interpolated by a cubic spline (exact for a normal likelihood); constant beyond the ends of the grid.
     prior : NormalPrior
 
     Returns
@@ -154,8 +178,7 @@ def combine(log_likelihood: FloatArray, prior: NormalPrior) -> GridPosterior:
         On 4,001 points over 9 prior standard deviations on either side of the prior's mean.
     """
     points = prior.mean + prior.sd * np.linspace(-_REACH, _REACH, _POINTS)
-    floor = log_likelihood.max() - 700.0
-    between = PchipInterpolator(GRID, np.maximum(log_likelihood, floor))
+    between = CubicSpline(GRID, log_likelihood)
     log_weight = between(np.clip(points, GRID[0], GRID[-1])) - 0.5 * ((points - prior.mean) / prior.sd) ** 2
     weight = np.exp(log_weight - log_weight.max())
     mass = np.concatenate([[0.0], np.cumsum((weight[1:] + weight[:-1]) / 2)])
@@ -192,8 +215,8 @@ class ConfidenceDistribution:
         return 1.0 - float(np.interp(math.log(hazard_ratio), GRID, self.tail))
 
 
-def invert(curve: LogRankCurve, z: float) -> ConfidenceDistribution:
-    """Invert the log-rank test at a printed z.
+def invert(curve: LogRankCurve) -> ConfidenceDistribution:
+    """Invert the log-rank test at the printed z.
 
     The interval between two quantiles excludes 1 just where the p value of the simulated z does.
 
@@ -201,4 +224,4 @@ def invert(curve: LogRankCurve, z: float) -> ConfidenceDistribution:
     ----------
     Cox & Hinkley (1974), Theoretical Statistics, section 7.2.
     """
-    return ConfidenceDistribution(np.maximum.accumulate(np.exp(curve.log_probability(z, math.inf))))
+    return ConfidenceDistribution(np.maximum.accumulate(np.exp(curve.log_probability("above"))))

@@ -6,7 +6,7 @@ from typing import Final, cast
 
 import numpy as np
 
-from ixa_bayes.formulas.log_rank_likelihood import LogRankCurve, combine, invert
+from ixa_bayes.formulas.log_rank_likelihood import Bound, LogRankCurve, combine, invert
 from ixa_bayes.formulas.normal import NormalPrior
 from ixa_bayes.inference.effect_rows import Row, exact_cells, posterior_cells
 from ixa_bayes.models.effects import EffectAnalysis
@@ -16,9 +16,7 @@ BOOTSTRAPS: Final = 20
 Numbers = list[dict[str, float]]
 
 
-def curve_point_cells(
-    curve: LogRankCurve, z: float, *, priors: Sequence[NormalPrior], analysis: EffectAnalysis
-) -> list[Row]:
+def curve_point_cells(curve: LogRankCurve, *, priors: Sequence[NormalPrior], analysis: EffectAnalysis) -> list[Row]:
     """Cells for a log-rank z that is printed exactly: without a prior first, then under each.
 
     Without a prior the limits are those of the inverted test, and P(HR > c) is its confidence
@@ -28,38 +26,36 @@ def curve_point_cells(
     """
 
     def numbers(drawn: LogRankCurve) -> Numbers:
-        log_likelihood = drawn.log_density(z)
+        log_likelihood = drawn.log_density()
         posteriors = [posterior_cells(combine(log_likelihood, prior), analysis) for prior in priors]
-        return [posterior_cells(invert(drawn, z), analysis), *posteriors]
+        return [posterior_cells(invert(drawn), analysis), *posteriors]
 
     return [exact_cells(analysis) | cells for cells in _with_error(curve, numbers)]
 
 
 def curve_interval_cells(
-    curve: LogRankCurve, low: float, high: float, *, priors: Sequence[NormalPrior], analysis: EffectAnalysis
+    curve: LogRankCurve, bound: Bound, *, priors: Sequence[NormalPrior], analysis: EffectAnalysis
 ) -> list[Row]:
     """Cells for a p value printed as an inequality, under each prior; see ``effect_rows.interval_cells``."""
 
     def numbers(drawn: LogRankCurve) -> Numbers:
-        log_likelihood = drawn.log_probability(low, high)
+        log_likelihood = drawn.log_probability(bound)
         return [posterior_cells(combine(log_likelihood, prior), analysis) for prior in priors]
 
-    bounds = {math.inf: "hr_q025", -math.inf: "hr_q975"}
-    bounded = bounds.get(high) or bounds.get(low)
+    nearest = {"above": "hr_q025", "below": "hr_q975"}.get(bound)
     rows = []
     for cells in _with_error(curve, numbers):
-        bound = cells[bounded] if bounded else math.nan
-        rows.append(exact_cells(analysis) | cells | {"driven_by_prior": True, "hr_bound": bound})
+        limit = cells[nearest] if nearest else math.nan
+        rows.append(exact_cells(analysis) | cells | {"driven_by_prior": True, "hr_bound": limit})
     return rows
 
 
 def _with_error(curve: LogRankCurve, numbers: Callable[[LogRankCurve], Numbers]) -> list[Row]:
-    """Numbers with their Monte Carlo standard errors, by resampling the simulated cohorts."""
+    """Numbers with their Monte Carlo standard errors, by resampling the batches of the simulation."""
     found = numbers(curve)
     rng = np.random.default_rng(0)
-    replicates = curve.z.shape[1]
-    columns = rng.integers(replicates, size=(BOOTSTRAPS, replicates))
-    draws = [numbers(curve.resampled(chosen)) for chosen in columns]
+    batches = rng.integers(curve.n_batches, size=(BOOTSTRAPS, curve.n_batches))
+    draws = [numbers(curve.resampled(chosen)) for chosen in batches]
     rows: list[Row] = []
     for index, cells in enumerate(found):
         errors = {f"mcse_{name}": _sd([draw[index][name] for draw in draws]) for name in cells}

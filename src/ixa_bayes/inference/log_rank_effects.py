@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ixa_bayes.formulas.log_rank import CalibratedLogRank, Censoring, calibrate_log_rank
-from ixa_bayes.formulas.log_rank_likelihood import LogRankCurve, simulate_curve
+from ixa_bayes.formulas.log_rank_likelihood import Bound, LogRankCurve, simulate_curve
 from ixa_bayes.formulas.normal import IntervalPosterior, NormalPosterior, NormalPrior, update_normal, z_from_p
 from ixa_bayes.inference.effect_rows import (
     EVIDENCE_KIND,
@@ -29,6 +29,8 @@ from ixa_bayes.study.log_rank import LogRankPrint
 FORMULA: Final = "log_rank_formula"
 CALIBRATED: Final = "log_rank_calibrated"
 EDGE: Final = "_edge"
+_CURVE_FACTOR: Final = 4
+"""Cohorts of a curve, which speak of all hazard ratios, for each cohort of the calibration, which speaks of one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,7 @@ class Simulated:
     calibrated : dict of censoring design to CalibratedLogRank
         Empty where p is printed as ``>`` a bound: it names no hazard ratio to calibrate at.
     curve : LogRankCurve
-        Under the first censoring design of the analysis.
+        Of the printed z, or of its bound, under the first censoring design of the analysis.
     """
 
     calibrated: dict[Censoring, CalibratedLogRank]
@@ -77,7 +79,13 @@ def _simulate_one(item: LogRankPrint, analysis: EffectAnalysis, *, seed: int) ->
         for design in (designs if item.p.operator in ("=", "<", "<=") else ())
     }
     curve = simulate_curve(
-        item.n_level, item.n_comparator, events=item.n_events, censoring=designs[0], replicates=replicates, seed=seed
+        item.n_level,
+        item.n_comparator,
+        events=item.n_events,
+        z=_signed_z(item),
+        censoring=designs[0],
+        replicates=_CURVE_FACTOR * replicates,
+        seed=seed,
     )
     return Simulated(calibrated, curve)
 
@@ -91,22 +99,28 @@ def log_rank_rows(
         design: estimate_cells(found.log_hr, found.standard_error) for design, found in simulated.calibrated.items()
     }
     estimate = estimates.get(analysis.calibration.censoring[0], estimate_cells(math.nan, math.nan))
-    z = _signed_z(item)
     if item.p.operator != "=":
-        low, high = _z_interval(item)
-        cells = curve_interval_cells(simulated.curve, low, high, priors=priors, analysis=analysis)
+        cells = curve_interval_cells(simulated.curve, _bound(item), priors=priors, analysis=analysis)
         for prior, numbers in zip(priors, cells, strict=True):
             shared = _shared(item, CALIBRATED) | estimate_cells(math.nan, math.nan)
             yield shared | prior_cells(prior) | numbers
     if item.p.operator in ("=", "<", "<="):
         source = CALIBRATED if item.p.operator == "=" else CALIBRATED + EDGE
-        cells = curve_point_cells(simulated.curve, z, priors=priors, analysis=analysis)
+        cells = curve_point_cells(simulated.curve, priors=priors, analysis=analysis)
         for stated, numbers in zip((None, *priors), cells, strict=True):
             yield _shared(item, source) | estimate | prior_cells(stated) | numbers
 
 
 def _signed_z(item: LogRankPrint) -> float:
-    return item.direction * z_from_p(item.p.number.value)
+    """The printed z, or the edge of what is printed; positive where the print names no direction."""
+    return (item.direction or 1) * z_from_p(item.p.number.value)
+
+
+def _bound(item: LogRankPrint) -> Bound:
+    """What a p value printed as an inequality says of z."""
+    if item.p.operator in (">", ">="):
+        return "within"
+    return "above" if item.direction == 1 else "below"
 
 
 def _z_interval(item: LogRankPrint) -> tuple[float, float]:
