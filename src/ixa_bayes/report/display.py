@@ -6,7 +6,7 @@ A display table holds text only. What it says was computed elsewhere; here it is
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import pandas as pd
 from markupsafe import Markup, escape
@@ -14,6 +14,12 @@ from markupsafe import Markup, escape
 from ixa_bayes.report.wording import EVIDENCE_LABELS
 
 Record = Mapping[str, Any]
+FOLDED_FROM: Final = 15
+"""Tables with more rows start closed on the screen."""
+ON_PAPER: Final = 30
+"""Tables with more rows are left out on paper, where a file holds them."""
+LONG: Final = 220
+_SENTENCE: Final = re.compile(r"(?<=[a-z0-9)]{2}[.])\s+(?=[A-Z])")
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,8 @@ class DisplayTable:
         What the page says instead where the table has no row.
     folded : bool
         Whether the table starts closed, because it is long.
+    file : str
+        File among the results that holds the table in full; empty if there is none.
     """
 
     anchor: str
@@ -82,6 +90,17 @@ class DisplayTable:
     evidence: tuple[str, ...]
     missing: str
     folded: bool = False
+    file: str = ""
+
+    @property
+    def screen_only(self) -> bool:
+        """Whether paper gets the name of the file in place of the table."""
+        return bool(self.file) and len(self.rows) > ON_PAPER
+
+    @property
+    def wordy(self) -> bool:
+        """Whether most columns are text: on a phone such a row reads better as a card than in a scrolling table."""
+        return 2 * sum(column.numeric for column in self.columns) < len(self.columns)
 
     @property
     def linked(self) -> bool:
@@ -148,6 +167,14 @@ class Ledger:
         return tuple(dict.fromkeys(link for record in records for link in self.links(record["ledger_rows"])))
 
 
+def parted(text: str) -> tuple[str, str]:
+    """A long text as its first sentence and the rest; a short one as it is."""
+    if len(text) <= LONG:
+        return text, ""
+    head, *rest = _SENTENCE.split(text, maxsplit=1)
+    return head, "".join(rest)
+
+
 def records_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a result table as dictionaries."""
     return cast("list[dict[str, Any]]", table.to_dict("records"))
@@ -169,7 +196,8 @@ def display_table(
     caption: str,
     missing: str,
     group: Callable[[dict[str, Any]], str] | None = None,
-    folded: bool = False,
+    folded: bool | None = None,
+    file: str = "",
 ) -> DisplayTable:
     """Word a result table.
 
@@ -183,26 +211,65 @@ def display_table(
     anchor, caption, missing : str
     group : function, optional
         The block that a row belongs to.
-    folded : bool
+    folded : bool, optional
+    file : str
 
     Returns
     -------
     DisplayTable
     """
-    rows = tuple(
+    rows = [
         DisplayRow(
             tuple(word(record) for _, word in columns),
             links=ledger.links(record.get("ledger_rows")),
             group=group(record) if group else "",
         )
         for record in records_of(table)
+    ]
+    return table_of_rows(
+        rows,
+        [column for column, _ in columns],
+        anchor=anchor,
+        caption=caption,
+        missing=missing,
+        evidence=evidence_words(table),
+        folded=folded,
+        file=file,
     )
+
+
+def table_of_rows(
+    rows: Sequence[DisplayRow],
+    columns: Sequence[Column | str],
+    *,
+    anchor: str,
+    caption: str,
+    missing: str,
+    evidence: Sequence[str] = (),
+    folded: bool | None = None,
+    file: str = "",
+) -> DisplayTable:
+    """A display table from rows that are worded already.
+
+    Parameters
+    ----------
+    rows : sequence of DisplayRow
+    columns : sequence of Column or str
+        A string heads a column of text.
+    anchor, caption, missing, evidence, folded, file
+        As in :class:`DisplayTable`; without ``folded``, a table of more than :data:`FOLDED_FROM` rows starts closed.
+
+    Returns
+    -------
+    DisplayTable
+    """
     return DisplayTable(
         anchor,
         caption=caption,
-        columns=tuple(column for column, _ in columns),
-        rows=rows,
-        evidence=evidence_words(table),
+        columns=tuple(Column(column) if isinstance(column, str) else column for column in columns),
+        rows=tuple(rows),
+        evidence=tuple(evidence),
         missing=missing,
-        folded=folded,
+        folded=len(rows) > FOLDED_FROM if folded is None else folded,
+        file=file,
     )

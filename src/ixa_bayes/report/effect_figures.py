@@ -96,7 +96,7 @@ def ratio_limits(marks: Sequence[Mark]) -> Limits:
     the furthest median or one-sided bound (and at least 0.1 to 10); what goes beyond is drawn as an arrow.
     """
     ends = [end for mark in marks if np.isnan(mark.median) for end in (mark.lower, mark.upper) if 0 < end < np.inf]
-    medians = [mark.median for mark in marks if not np.isnan(mark.median)] + ends
+    medians = [mark.median for mark in marks if 0 < mark.median < np.inf] + ends or [1.0]
     low = max(min(mark.lower for mark in marks), min(0.1, min(medians) / 1.5))
     high = min(max(mark.upper for mark in marks), max(10.0, max(medians) * 1.5))
     return min(low, 0.5), max(high, 2.0)
@@ -229,7 +229,7 @@ def _densities(effect: Effect, labels: Labels, *, name: str) -> DrawnFigure:
     drawing = MatplotlibFigure(figsize=(WIDTH, 0.9 + 1.35 * max(len(updated), 1)), layout="constrained")
     panels = np.atleast_1d(drawing.subplots(max(len(updated), 1), 1, sharex=True))
     for row, axes in zip(updated, panels, strict=False):
-        direction = prior_label(row["prior"], row["prior_mean"]).removesuffix(" (sceptical)")
+        direction = direction_words(_kind(row["prior"]), row["prior_mean"])
         title = f"Prior: {direction}. Posterior HR {hr_interval(row)}, P(HR > 1) {chance_text(row, 'p_gt_1')}"
         density_plot(_curves(flat, row, limits), axes, limits=limits, title=title)
         axes.legend(loc="upper left")
@@ -241,7 +241,8 @@ def _densities(effect: Effect, labels: Labels, *, name: str) -> DrawnFigure:
             title=f"From prior to posterior: {effect_short(flat, labels)}",
             alt=f"Densities of the hazard ratio, one panel per moderate prior. {_effect_numbers(effect, labels)}. "
             f"The printed estimate alone peaks at {median_text(flat)}.",
-            caption="Dashed: what is believed before. Dotted: what the paper prints. Filled: both combined. "
+            caption="Dashed: what is believed before, here the moderate prior of each kind. Dotted: what the paper "
+            "prints. Filled: both combined. "
             "The posterior lies nearer to whichever is narrower.",
             evidence_kind=evidence_kind,
             ledger_rows=ledger_rows,

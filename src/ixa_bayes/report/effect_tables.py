@@ -1,13 +1,11 @@
 """Hazard ratios, their credibility and what could not be read, worded for the page."""
 
 import math
-import re
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pandas as pd
 
-from ixa_bayes.formulas.printed import parse_number, parse_p
 from ixa_bayes.report.display import Column, DisplayTable, Ledger, display_table
 from ixa_bayes.report.wording import (
     Labels,
@@ -20,7 +18,6 @@ from ixa_bayes.report.wording import (
 )
 
 _THRESHOLD_PREFIX: Final = "p_gt_"
-_FOLDED_FROM: Final = 15
 SOURCE_WORDS: Final = {
     "multivariable": "multivariable, as printed",
     "univariable": "univariable, as printed",
@@ -30,7 +27,7 @@ SOURCE_WORDS: Final = {
     "log_rank_calibrated_edge": "at the edge of the printed p, calibrated by simulation",
 }
 _BESIDE: Final = ("log_rank_formula", "log_rank_formula_edge", "log_rank_calibrated_edge")
-_PRINTED_WITH_P: Final = re.compile(r"\((?P<level>[\d.]+)% CI (?P<lower>\S+) to (?P<upper>\S+)\), p (?P<p>\S+)$")
+LEAST_ERROR_SHOWN: Final = 0.0005
 PRINTED_RATIOS: Final = ("multivariable", "univariable")
 
 
@@ -135,11 +132,11 @@ def chance_text(row: dict[str, Any], column: str) -> str:
 
 
 def likelier_side(row: dict[str, Any]) -> str:
-    """The probability of the likelier side of 1, with its Monte Carlo error where it has one."""
+    """The probability of the likelier side of 1, with its Monte Carlo error where that reaches the last digit shown."""
     above = row["p_gt_1"] >= 0.5
     chance, error = (row["p_gt_1"] if above else 1 - row["p_gt_1"]), error_of(row, "p_gt_1")
     words = f"P(HR {'>' if above else '<'} 1) {probability_text(chance, error)}"
-    return f"{words} (Monte Carlo error {error:.1g})" if error > 0 else words
+    return f"{words} (Monte Carlo error {error:.1g})" if error >= LEAST_ERROR_SHOWN else words
 
 
 def hazard_ratio_table(hazard_ratios: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
@@ -160,10 +157,10 @@ def hazard_ratio_table(hazard_ratios: pd.DataFrame, labels: Labels, ledger: Ledg
         anchor="table-hazard-ratios",
         caption="Hazard ratios under every prior",
         missing="The paper prints no hazard ratio from which a standard error follows.",
+        file="tables/hazard_ratios.csv",
         group=lambda row: (
             f"{effect_title(row, labels)} – printed: {row['printed']}{ambiguity_words(row, ledger, before=' – ')}"
         ),
-        folded=len(hazard_ratios) > _FOLDED_FROM,
     )
 
 
@@ -188,80 +185,6 @@ def _probability_of(column: str) -> Any:
     return lambda row: chance_text(row, column)
 
 
-def credibility_table(credibility: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
-    """Which belief before the paper would undo each printed interval."""
-    columns = [
-        (Column("Effect"), lambda row: effect_title(row, labels)),
-        (Column("Printed"), lambda row: row["printed"]),
-        (Column("Excludes 1?"), _excludes_one),
-        (Column("Leaves unconvinced who expects 95% of HRs within (or narrower)"), scepticism_words),
-        (Column("Convinces who expects 95% of HRs"), _advocacy_words),
-        (Column("Estimate beyond that limit? (Matthews)"), lambda row: _yes_no(row["credible_by_matthews"])),
-        (Column("p for intrinsic credibility (Held)", numeric=True), lambda row: p_text(row["p_intrinsic"])),
-        (Column("Intrinsically credible? (Held)"), lambda row: _yes_no(row["intrinsically_credible"])),
-    ]
-    return display_table(
-        credibility,
-        columns,
-        ledger=ledger,
-        anchor="table-credibility",
-        caption="Analysis of credibility",
-        missing="The paper prints no hazard ratio with an interval, so there is nothing to judge.",
-    )
-
-
-def _yes_no(answer: bool | float | None) -> str:
-    return "does not apply" if pd.isna(answer) else "yes" if answer else "no"
-
-
-def _excludes_one(row: dict[str, Any]) -> str:
-    if row["touches_one"]:
-        return f"cannot be told: a limit prints as 1{_side_by_p(row['printed'])}"
-    return "yes" if row["significant"] else "no"
-
-
-def _side_by_p(printed: str) -> str:
-    """On which side of 1 the printed p value puts the limit that prints as 1; empty where it decides nothing."""
-    found = _PRINTED_WITH_P.search(printed)
-    if found is None:
-        return ""
-    alpha = round(1 - float(found["level"]) / 100, 9)
-    low, high = parse_p(found["p"]).interval()
-    touching = [name for name in ("lower", "upper") if _prints_as_one(found[name])]
-    if len(touching) != 1 or low < alpha < high:
-        return ""
-    includes_one = low >= alpha
-    side = "below" if includes_one == (touching == ["lower"]) else "above"
-    return f"; the printed p of {found['p']} puts it {side} 1"
-
-
-def _prints_as_one(limit: str) -> bool:
-    low, high = parse_number(limit).interval()
-    return low <= 1 <= high
-
-
-def scepticism_words(row: dict[str, Any]) -> str:
-    """The range of hazard ratios that a sceptic expects, if the finding just fails to convince."""
-    if row["touches_one"]:
-        ends = [row["scepticism_limit_hr_lowest"], row["scepticism_limit_hr_highest"]]
-        shown = " and ".join(_limit_text(end) for end in ends if not math.isnan(end))
-        return f"any range: no finite limit as printed (at the two ends of the rounding: {shown or 'none'})"
-    limit = row["scepticism_limit_hr"]
-    return "does not apply" if math.isnan(limit) else interval_text(ratio_text(1 / limit), ratio_text(limit))
-
-
-def _limit_text(limit: float) -> str:
-    return "no finite limit" if math.isinf(limit) else ratio_text(limit)
-
-
-def _advocacy_words(row: dict[str, Any]) -> str:
-    limits = [row["advocacy_limit_hr_nearest"], row["advocacy_limit_hr_furthest"]]
-    if any(math.isnan(limit) for limit in limits):
-        return "does not apply"
-    shown = list(dict.fromkeys(_limit_text(limit) if limit else "no finite limit" for limit in limits))
-    return f"between 1 and {' or '.join(shown)}"
-
-
 def not_extractable_table(not_extractable: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
     """Comparisons whose effect the print does not give."""
     columns = [
@@ -277,7 +200,7 @@ def not_extractable_table(not_extractable: pd.DataFrame, labels: Labels, ledger:
         anchor="table-not-extractable",
         caption="Comparisons whose hazard ratio cannot be read",
         missing="Nothing is missing: every printed comparison gave an effect.",
-        folded=len(not_extractable) > _FOLDED_FROM,
+        file="tables/not_extractable.csv",
     )
 
 
@@ -298,8 +221,8 @@ def literature_table(literature: pd.DataFrame, labels: Labels, ledger: Ledger) -
         anchor="table-literature",
         caption="The same kind of factor in other studies",
         missing="No hazard ratio from another study is held for the factors of this paper.",
+        file="tables/literature.csv",
         group=lambda row: f"{labels.endpoint(row['endpoint'])}, {labels.factor(row['factor'])}",
-        folded=len(literature) > _FOLDED_FROM,
     )
 
 
@@ -333,6 +256,7 @@ def calibration_table(calibration: pd.DataFrame, labels: Labels, ledger: Ledger)
         anchor="table-calibration",
         caption="Hazard ratios from log-rank p values: formula beside simulation",
         missing="No hazard ratio was read from a log-rank p value.",
+        file="tables/calibration.csv",
         folded=True,
     )
 

@@ -7,8 +7,8 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from ixa_bayes.report import effect_tables, response_tables, study_tables
-from ixa_bayes.report.display import DisplayTable, Ledger
+from ixa_bayes.report import audit_tables, credibility_tables, effect_tables, response_tables, study_tables
+from ixa_bayes.report.display import DisplayTable, Ledger, parted
 from ixa_bayes.report.drawing import DrawnFigure
 from ixa_bayes.report.results import Results
 from ixa_bayes.report.summary import CLEAR, CLEAR_UNDER_SCEPTICAL, CLEAR_UNDER_WEAK, summary_findings
@@ -79,6 +79,7 @@ def _environment(ledger: Ledger) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["prose"] = ledger.prose
+    environment.filters["parted"] = parted
     environment.globals["count_text"] = count_text
     return environment
 
@@ -89,13 +90,14 @@ def _tables(results: Results, ledger: Ledger) -> dict[str, DisplayTable]:
     return {
         "whole": study_tables.whole_population(study, labels, ledger),
         "comparisons": study_tables.comparisons(study, labels, ledger),
-        "audit": study_tables.audit_table(results.audit, ledger),
-        "unchecked": study_tables.unchecked_table(results.audit, ledger),
+        "audit": audit_tables.audit_table(results.audit, ledger),
+        "implied": audit_tables.implied_table(results.audit, ledger),
+        "unchecked": audit_tables.unchecked_table(results.audit, ledger),
         "adjudications": study_tables.adjudications_table(study, labels, ledger),
         "unknowns": study_tables.unknowns_table(study),
         "ledger": study_tables.ledger_table(study, labels),
         "hazard_ratios": effect_tables.hazard_ratio_table(results.hazard_ratios, labels, ledger),
-        "credibility": effect_tables.credibility_table(results.credibility, labels, ledger),
+        "credibility": credibility_tables.credibility_table(results.credibility, labels, ledger),
         "not_extractable": effect_tables.not_extractable_table(results.not_extractable, labels, ledger),
         "literature": effect_tables.literature_table(results.literature, labels, ledger),
         "priors": effect_tables.prior_table(results.hazard_ratios, ledger),

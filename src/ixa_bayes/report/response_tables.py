@@ -7,7 +7,16 @@ from typing import Any, Final
 import pandas as pd
 
 from ixa_bayes.models.response_analysis import ResponseAnalysis
-from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, Ledger, display_table, evidence_words, records_of
+from ixa_bayes.report.display import (
+    Column,
+    DisplayRow,
+    DisplayTable,
+    Ledger,
+    display_table,
+    evidence_words,
+    records_of,
+    table_of_rows,
+)
 from ixa_bayes.report.wording import (
     Labels,
     interval_text,
@@ -34,7 +43,6 @@ COUNT_WORDS: Final = {
     "ambiguous": "not read as a rate: the print is ambiguous",
 }
 CHOSEN_BY_P: Final = "the printed p chose this table of counts, so that the Fisher p agrees with it is no check"
-_FOLDED_FROM: Final = 15
 _MEASURES: Final = ("difference", "risk_ratio", "odds_ratio")
 
 
@@ -118,8 +126,8 @@ def rate_table(response: pd.DataFrame, labels: Labels, ledger: Ledger, *, anchor
         anchor=anchor,
         caption=caption,
         missing="No count of patients can be recovered from the print.",
+        file="tables/response.csv",
         group=lambda row: block_name(row, labels),
-        folded=len(response) > _FOLDED_FROM,
     )
 
 
@@ -152,14 +160,14 @@ def contrast_table(
             DisplayRow(tuple(cells), links=ledger.links(first["ledger_rows"]), group=_contrast_block(first, labels))
         )
     heads = ("Difference, points", "Risk ratio", "Odds ratio", "P(first is lower)", "Fisher p", "Printed p")
-    return DisplayTable(
-        anchor,
+    return table_of_rows(
+        rows,
+        ("Model and prior", *(Column(head, numeric=True) for head in heads)),
+        anchor=anchor,
         caption=caption,
-        columns=(Column("Model and prior"), *(Column(head, numeric=True) for head in heads)),
-        rows=tuple(rows),
         evidence=evidence_words(contrasts),
         missing="No two groups can be compared: the print gives no table of counts with two groups.",
-        folded=len(rows) > _FOLDED_FROM,
+        file="tables/response_contrast.csv",
     )
 
 
@@ -228,6 +236,7 @@ def counts_table(counts: pd.DataFrame, labels: Labels, ledger: Ledger) -> Displa
         anchor="table-counts",
         caption="Counts of patients that the print allows",
         missing="No percentage or count of a response is printed.",
+        file="tables/response_counts.csv",
         folded=True,
     )
 
@@ -260,5 +269,4 @@ def diagnostics_table(diagnostics: pd.DataFrame, ledger: Ledger) -> DisplayTable
         anchor="table-diagnostics",
         caption="Convergence of the sampled models",
         missing="No model was sampled: every number here is exact or a closed form.",
-        folded=len(diagnostics) > _FOLDED_FROM,
     )

@@ -1,24 +1,24 @@
-"""What the paper prints, what the audit finds in it, and what it leaves unsaid, worded for the page."""
+"""What the paper prints and what it leaves unsaid, worded for the page."""
 
 from typing import Any, Final
 
 import pandas as pd
 
-from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, Ledger, display_table, records_of
+from ixa_bayes.report.display import (
+    DisplayRow,
+    DisplayTable,
+    Ledger,
+    records_of,
+    table_of_rows,
+)
 from ixa_bayes.report.wording import EVIDENCE_LABELS, Labels
 from ixa_bayes.study.ledger import Study
 
+LEDGER_FILE: Final = "statistics.csv of the study"
 EVIDENCE: Final = (EVIDENCE_LABELS["published_effect"],)
 INTERVAL_WORDS: Final = {"ci90": "90% CI ", "ci95": "95% CI ", "ci99": "99% CI ", "range": "range ", "iqr": "IQR "}
-SEVERITY_WORDS: Final = {
-    "contradiction": "cannot all be right",
-    "implausible": "implausible",
-    "note": "worth knowing",
-    "not_computable": "could not be checked",
-}
 CLAIM_WORDS: Final = {"no_difference": "no difference"}
 _RATIOS: Final = {"hazard_ratio": "HR", "odds_ratio": "OR", "risk_ratio": "RR"}
-_FOLDED_FROM: Final = 15
 _SUBJECT: Final = ["population", "factor", "level", "comparator", "endpoint", "time"]
 
 
@@ -65,14 +65,14 @@ def whole_population(study: Study, labels: Labels, ledger: Ledger) -> DisplayTab
         )
         for first, same in _same_subject(whole)
     ]
-    return DisplayTable(
-        "table-whole",
+    return table_of_rows(
+        rows,
+        ("Endpoint", "Statistic", "Printed", "Where"),
+        anchor="table-whole",
         caption=f"Printed for {labels.population(study.definition.main_population)}",
-        columns=(Column("Endpoint"), Column("Statistic"), Column("Printed"), Column("Where")),
-        rows=tuple(rows),
         evidence=EVIDENCE,
         missing="The ledger holds no statistic of the whole population.",
-        folded=len(rows) > _FOLDED_FROM,
+        file=LEDGER_FILE,
     )
 
 
@@ -95,15 +95,14 @@ def comparisons(study: Study, labels: Labels, ledger: Ledger) -> DisplayTable:
         )
         for first, same in _same_subject(compared)
     ]
-    columns = ("Comparison", "In whom", "Printed", "Analysis", "The text says")
-    return DisplayTable(
-        "table-comparisons",
+    return table_of_rows(
+        sorted(rows, key=lambda row: row.group),
+        ("Comparison", "In whom", "Printed", "Analysis", "The text says"),
+        anchor="table-comparisons",
         caption="Printed comparisons",
-        columns=tuple(Column(label) for label in columns),
-        rows=tuple(sorted(rows, key=lambda row: row.group)),
         evidence=EVIDENCE,
         missing="The paper prints neither a ratio nor a p value.",
-        folded=len(rows) > _FOLDED_FROM,
+        file=LEDGER_FILE,
     )
 
 
@@ -127,57 +126,6 @@ def _kind_word(kind: str) -> str:
     return "survival" if kind == "survival_percent" else kind.replace("_", " ")
 
 
-def audit_table(audit: pd.DataFrame, ledger: Ledger) -> DisplayTable:
-    """Findings of the audit that a reader must judge, the most serious first."""
-    judged = audit[~audit["severity"].eq("not_computable")]
-    return _findings(
-        judged,
-        ledger,
-        anchor="table-audit",
-        caption="What the printed numbers say about each other",
-        missing="The audit ran and found nothing that does not agree.",
-    )
-
-
-def unchecked_table(audit: pd.DataFrame, ledger: Ledger) -> DisplayTable:
-    """Checks for which the paper does not print enough."""
-    return _findings(
-        audit[audit["severity"].eq("not_computable")],
-        ledger,
-        anchor="table-unchecked",
-        caption="Checks that could not be made",
-        missing="Every check could be made.",
-        folded=True,
-    )
-
-
-def _findings(
-    table: pd.DataFrame, ledger: Ledger, *, anchor: str, caption: str, missing: str, folded: bool = False
-) -> DisplayTable:
-    columns = [
-        (Column("Check"), _check_words),
-        (Column("What it means"), lambda row: row["explanation"]),
-        (Column("Printed"), lambda row: row["printed"] or "–"),
-        (Column("Computed"), lambda row: row["computed"] or "–"),
-        (Column("What this report does"), lambda row: row["consequence"] or "–"),
-    ]
-    return display_table(
-        table,
-        columns,
-        ledger=ledger,
-        anchor=anchor,
-        caption=caption,
-        missing=missing,
-        group=lambda row: SEVERITY_WORDS.get(row["severity"], row["severity"]).capitalize(),
-        folded=folded,
-    )
-
-
-def _check_words(row: dict[str, Any]) -> str:
-    name = str(row["check"]).replace("_", " ").capitalize()
-    return f"{name} (INSPECT-SR {row['inspect_sr_item']})" if row["inspect_sr_item"] else name
-
-
 def adjudications_table(study: Study, labels: Labels, ledger: Ledger) -> DisplayTable:
     """Printed values that cannot stand, beside what is used instead."""
     printed = {row["id"]: row for row in records_of(study.statistics)}
@@ -192,25 +140,26 @@ def adjudications_table(study: Study, labels: Labels, ledger: Ledger) -> Display
                 links=ledger.links(item.row),
             )
         )
-    return DisplayTable(
-        "table-adjudications",
+    return table_of_rows(
+        rows,
+        ("Statistic", "Printed", "Used", "Why"),
+        anchor="table-adjudications",
         caption="Printed values that cannot stand",
-        columns=(Column("Statistic"), Column("Printed", numeric=True), Column("Used", numeric=True), Column("Why")),
-        rows=tuple(rows),
         evidence=EVIDENCE,
         missing="No printed value is replaced: every number is used as it stands.",
+        folded=False,
     )
 
 
 def unknowns_table(study: Study) -> DisplayTable:
     """What the paper does not say, and what follows."""
-    return DisplayTable(
-        "table-unknowns",
+    return table_of_rows(
+        [DisplayRow((item.what, item.consequence)) for item in study.definition.unknowns],
+        ("Not said", "What follows"),
+        anchor="table-unknowns",
         caption="What the paper does not say",
-        columns=(Column("Not said"), Column("What follows")),
-        rows=tuple(DisplayRow((item.what, item.consequence)) for item in study.definition.unknowns),
-        evidence=(),
         missing="The study file names nothing that is unknown.",
+        folded=False,
     )
 
 
@@ -230,11 +179,12 @@ def ledger_table(study: Study, labels: Labels) -> DisplayTable:
         printed = printed_text(row, time_unit=labels.time_unit())
         cells = (str(number), row["location"], labels.endpoint(row["endpoint"]), subject, printed, note)
         rows.append(DisplayRow(cells, anchor=f"row-{row['id']}"))
-    return DisplayTable(
-        "table-ledger",
+    return table_of_rows(
+        rows,
+        ("No.", "Where", "Endpoint", "In whom", "Printed", "Note"),
+        anchor="table-ledger",
         caption="The ledger: every printed statistic, digits as printed",
-        columns=tuple(Column(c) for c in ("No.", "Where", "Endpoint", "In whom", "Printed", "Note")),
-        rows=tuple(rows),
         evidence=EVIDENCE,
         missing="The ledger is empty.",
+        folded=False,
     )

@@ -176,7 +176,8 @@ def _directions(results: Results, labels: Labels, ledger: Ledger) -> Iterator[Su
         items=tuple(named),
         more=f"Clear means that this probability is at least {probability_text(CLEAR_UNDER_WEAK)} under a weak prior "
         f"and {probability_text(CLEAR_UNDER_SCEPTICAL)} under the sceptical one. The rule is one-sided, so the 95% "
-        f"interval of a clear effect may reach 1.{_reservations(rows, kept, labels, ledger)}",
+        f"interval of a clear effect may reach 1. Probabilities without a Monte Carlo error are good to the last digit."
+        f"{_reservations(rows, kept, labels, ledger)}",
         target="hazard-ratios",
         links=ledger.links_of(kept),
         evidence=evidence_words(sceptical),
