@@ -72,6 +72,15 @@ def test_piecewise_quantile_at_a_cut_is_the_cut() -> None:
     assert float(piecewise.quantile(prob, log_hazards=LOG_HAZARDS, cuts=CUTS)) == pytest.approx(5.0)
 
 
+@pytest.mark.parametrize("cumulative", [0.0, 0.05, 0.7, 5.0, 60.0])
+def test_times_invert_the_cumulative_hazard_however_large(cumulative: float) -> None:
+    time = weibull.time_of(cumulative, log_rate=-2.0, shape=1.4)
+    assert weibull.cumulative_hazard(time, log_rate=-2.0, shape=1.4) == pytest.approx(cumulative, rel=1e-12)
+    assert _cumulative(float(piecewise.time_of(cumulative, log_hazards=LOG_HAZARDS, cuts=CUTS))) == pytest.approx(
+        cumulative, rel=1e-7, abs=1e-12
+    )
+
+
 @pytest.mark.parametrize("horizon", [1.0, 5.0, 40.0])
 def test_piecewise_restricted_mean_is_the_area_under_survival(horizon: float) -> None:
     area = quad(lambda t: np.exp(-_cumulative(t)), 0, horizon, points=[c for c in CUTS if c < horizon], limit=200)[0]

@@ -58,15 +58,23 @@ def cumulative_hazard(time: Times, *, log_hazards: xr.DataArray, cuts: Sequence[
 def quantile(prob: xr.DataArray | float, *, log_hazards: xr.DataArray, cuts: Sequence[float]) -> xr.DataArray:
     """The time by which a share ``prob`` (0 <= prob < 1) has had the event, exactly.
 
+    ``log_hazards`` (with the covariates' ``eta`` already added) has the dim ``interval``.
+    """
+    return time_of(xr.DataArray(-np.log1p(-prob)), log_hazards=log_hazards, cuts=cuts)
+
+
+def time_of(cumulative: Times, *, log_hazards: xr.DataArray, cuts: Sequence[float]) -> xr.DataArray:
+    """The time at which the cumulative hazard reaches ``cumulative`` (at least 0), exactly.
+
     ``log_hazards`` (with the covariates' ``eta`` already added) has the dim ``interval``. The
     cumulative hazard is linear within intervals, so it is inverted in the one where it passes
-    ``-log(1 - prob)``.
+    ``cumulative``.
     """
     hazards = _hazards(log_hazards)
     lower, upper = (xr.DataArray(edge, dims=INTERVAL) for edge in _edges(cuts))
     width = upper - lower
     before = (hazards * width.where(np.isfinite(width), 0.0)).cumsum(INTERVAL).shift({INTERVAL: 1}, fill_value=0.0)
-    wanted: xr.DataArray = -xr.ufuncs.log1p(-prob * xr.ones_like(hazards))
+    wanted: xr.DataArray = cumulative * xr.ones_like(hazards)
     inside = lower + (wanted - before) / hazards
     # The interval sought is the last one that begins below the wanted cumulative hazard.
     last = (before < wanted).sum(INTERVAL) - 1

@@ -39,7 +39,12 @@ def cumulative_hazard(time: Array, *, log_rate: Array, shape: Array) -> Array:
 
 def quantile(prob: Array, *, log_rate: Array, shape: Array) -> Array:
     """The time by which a share ``prob`` (0 <= prob < 1) has had the event."""
-    return (-np.log1p(-prob)) ** (1 / shape) * np.exp(-log_rate / shape)
+    return time_of(-np.log1p(-prob), log_rate=log_rate, shape=shape)
+
+
+def time_of(cumulative: Array, *, log_rate: Array, shape: Array) -> Array:
+    """The time at which the cumulative hazard reaches ``cumulative`` (at least 0), the inverse of cumulative_hazard."""
+    return cumulative ** (1 / shape) * np.exp(-log_rate / shape)
 
 
 def rmst(horizon: Array, *, log_rate: Array, shape: Array) -> Array:

@@ -57,6 +57,10 @@ class PiecewiseLaw:
         """Months by which a share ``prob`` has had the event."""
         return piecewise.quantile(prob, log_hazards=self.log_hazards + eta, cuts=self.cuts)
 
+    def time_of(self, cumulative: Times, eta: Times) -> xr.DataArray:
+        """Months at which the cumulative hazard reaches a value."""
+        return piecewise.time_of(cumulative, log_hazards=self.log_hazards + eta, cuts=self.cuts)
+
     def rmst(self, horizon: float, eta: Times) -> xr.DataArray:
         """Restricted mean survival time in months."""
         return piecewise.rmst(horizon, log_hazards=self.log_hazards + eta, cuts=self.cuts)

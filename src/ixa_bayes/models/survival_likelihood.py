@@ -68,6 +68,10 @@ class Law(Protocol):
         """Months by which a share ``prob`` has had the event."""
         ...
 
+    def time_of(self, cumulative: xr.DataArray | float, eta: xr.DataArray | float) -> xr.DataArray:
+        """Months at which the cumulative hazard reaches a value."""
+        ...
+
     def rmst(self, horizon: float, eta: xr.DataArray | float) -> xr.DataArray:
         """Restricted mean survival time in months."""
         ...

@@ -54,6 +54,10 @@ class WeibullLaw:
         """Months by which a share ``prob`` has had the event."""
         return xr.DataArray(weibull.quantile(prob, log_rate=self.log_rate + eta, shape=self.shape))
 
+    def time_of(self, cumulative: Times, eta: Times) -> xr.DataArray:
+        """Months at which the cumulative hazard reaches a value."""
+        return xr.DataArray(weibull.time_of(cumulative, log_rate=self.log_rate + eta, shape=self.shape))
+
     def rmst(self, horizon: float, eta: Times) -> xr.DataArray:
         """Restricted mean survival time in months."""
         return xr.DataArray(weibull.rmst(horizon, log_rate=self.log_rate + eta, shape=self.shape))
