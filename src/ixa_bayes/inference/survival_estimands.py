@@ -9,7 +9,7 @@ References
 Hernán & Robins (2020), Causal Inference: What If, ch. 13 and 17 (standardisation).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,8 @@ from ixa_bayes.models.ratio_priors import COEFFICIENT, LOG_HAZARD_RATIO
 from ixa_bayes.models.survival_likelihood import Law
 from ixa_bayes.models.survival_rows import ROW
 from ixa_bayes.study.hints import did_you_mean
+
+FloatArray = NDArray[np.float64]
 
 TIME = "time"
 SAMPLE = "sample"
@@ -133,8 +135,8 @@ class Standardised:
     Attributes
     ----------
     parameters : xr.Dataset
-        Posterior draws, dims (sample, ...).
-    eta : xr.DataArray, dims (sample, row)
+        Posterior draws, dims (chain, draw, ...).
+    eta : xr.DataArray, dims (chain, draw, row)
         Of each distinct profile.
     share : xr.DataArray, dims (row,)
         Of the patients; adds up to 1.
@@ -152,43 +154,34 @@ class Standardised:
         for time in _times(months, from_zero=True):  # one by one: all at once would need draws x patients x times
             each = xr.ufuncs.exp(-law.cumulative_hazard(float(time), self.eta))
             curves.append(xr.dot(each, self.share, dim=ROW))
-        joined = xr.concat(curves, dim=TIME).assign_coords({TIME: list(months)})
-        mean: xr.DataArray = joined.unstack(SAMPLE).transpose("chain", "draw", TIME).rename("survival")
-        return mean
+        mean: xr.DataArray = xr.concat(curves, dim=TIME).assign_coords({TIME: list(months)})
+        return mean.transpose("chain", "draw", TIME).rename("survival")
 
     def rmst(self, horizon: float) -> xr.DataArray:
         """Mean restricted mean survival time of the patients, exactly, dims (chain, draw)."""
         _times([horizon], from_zero=False)
-        each = self._law(self.parameters).rmst(horizon, self.eta)
-        mean: xr.DataArray = xr.dot(each, self.share, dim=ROW).unstack(SAMPLE).rename("rmst")
-        return mean
+        mean: xr.DataArray = xr.dot(self._law(self.parameters).rmst(horizon, self.eta), self.share, dim=ROW)
+        return mean.rename("rmst")
 
     def quantile(self, prob: float = 0.5) -> xr.DataArray:
         """Months by which a share ``prob`` of the patients has had the event, dims (chain, draw).
 
         The root of the mean survival curve, bracketed by the shortest and the longest of the patients' own quantiles.
         """
-        own = self._law(self.parameters).quantile(_share(prob), self.eta).transpose(SAMPLE, ROW).to_numpy()
-        shortest, longest = own.min(axis=1), own.max(axis=1)
-        labels = [SAMPLE, "chain", "draw"]
-        parameters, eta = self.parameters.drop_vars(labels), self.eta.drop_vars(labels)
+        own = self._law(self.parameters).quantile(_share(prob), self.eta)
+        shortest, longest = own.min(ROW), own.max(ROW)
+        parameters, eta = _flat(self.parameters), _flat(self.eta.to_dataset(name="eta"))["eta"]
 
-        def missing(log_time: NDArray[np.float64], which: NDArray[np.int64]) -> NDArray[np.float64]:
+        def missing(log_time: FloatArray, which: NDArray[np.int64]) -> FloatArray:
             chosen, time = {SAMPLE: which}, xr.DataArray(np.exp(log_time), dims=SAMPLE)
             each = xr.ufuncs.exp(-self._law(parameters.isel(chosen)).cumulative_hazard(time, eta.isel(chosen)))
-            found: NDArray[np.float64] = xr.dot(each, self.share, dim=ROW).to_numpy() - (1 - prob)
+            found: FloatArray = xr.dot(each, self.share, dim=ROW).to_numpy() - (1 - prob)
             return found
 
         # A hair wider than the bracket, since at its ends the difference is 0 up to rounding where patients are alike.
-        bracket = np.log(shortest) - 1e-9, np.log(longest) + 1e-9
-        root = find_root(
-            missing,
-            bracket,
-            args=(np.arange(shortest.size),),
-            tolerances={"xatol": 1e-10, "xrtol": 0.0, "fatol": 0.0, "frtol": 0.0},
-        )
-        months = xr.DataArray(np.exp(root.x), dims=SAMPLE, coords={SAMPLE: self.parameters[SAMPLE]})
-        return months.unstack(SAMPLE).rename("quantile")
+        bracket = np.log(shortest.to_numpy().ravel()) - 1e-9, np.log(longest.to_numpy().ravel()) + 1e-9
+        root = _root(missing, bracket, args=(np.arange(shortest.size),))
+        return shortest.copy(data=np.exp(root).reshape(shortest.shape)).rename("quantile")
 
     def _law(self, parameters: xr.Dataset) -> Law:
         return law_of(parameters, self.fit.question.analysis)
@@ -217,14 +210,26 @@ def standardised(fit: SurvivalFit, *, covariate: str | None = None, level: str |
     else:
         matrix = with_level(design, covariate, level)
     parameters = fit.posterior["posterior"].to_dataset()
-    stacked = parameters.stack({SAMPLE: ("chain", "draw")})
     if not matrix.shape[1]:
-        eta = xr.DataArray(np.zeros((stacked.sizes[SAMPLE], 1)), dims=(SAMPLE, ROW), coords={SAMPLE: stacked[SAMPLE]})
-        return Standardised(stacked, eta, xr.DataArray([1.0], dims=ROW), fit)
+        nothing = xr.zeros_like(parameters["chain"] * parameters["draw"], dtype=float)
+        return Standardised(parameters, nothing.expand_dims({ROW: 1}, axis=-1), xr.DataArray([1.0], dims=ROW), fit)
     counted = matrix.assign(_weight=weight).groupby(list(matrix.columns), sort=False)["_weight"].sum().reset_index()
-    eta = xr.DataArray(linear_predictor(stacked, counted[matrix.columns]))
+    eta = xr.DataArray(linear_predictor(parameters, counted[matrix.columns]))
     share = xr.DataArray(counted["_weight"].to_numpy() / weight.sum(), dims=ROW)
-    return Standardised(stacked, eta, share, fit)
+    return Standardised(parameters, eta.transpose("chain", "draw", ROW), share, fit)
+
+
+def _flat(draws: xr.Dataset) -> xr.Dataset:
+    """Draws of all chains in one unlabelled dim ``sample``, chain by chain."""
+    return draws.stack({SAMPLE: ("chain", "draw")}).drop_vars([SAMPLE, "chain", "draw"])
+
+
+def _root(
+    function: Callable[..., FloatArray], bracket: tuple[FloatArray, FloatArray], *, args: tuple[object, ...]
+) -> FloatArray:
+    """Root within each bracket, to ten digits of a log time."""
+    found = find_root(function, bracket, args=args, tolerances={"xatol": 1e-10, "xrtol": 0, "fatol": 0, "frtol": 0})
+    return np.asarray(found.x, dtype=float)
 
 
 def _profile_eta(fit: SurvivalFit, profile: Profile) -> xr.DataArray | float:

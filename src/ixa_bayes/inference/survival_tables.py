@@ -1,0 +1,148 @@
+"""The estimands of a survival fit as one tidy table: medians, intervals, Monte Carlo errors, probabilities."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ixa_bayes.inference.survival import SurvivalFit
+from ixa_bayes.inference.survival_estimands import hazard_ratios, standardised
+from ixa_bayes.models.design_matrix import Term
+from ixa_bayes.models.ratio_priors import COEFFICIENT
+
+COLUMNS: Final[Mapping[str, str]] = {
+    "estimand": "hazard_ratio, survival, median, rmst (restricted mean survival time), "
+    "survival_difference, rmst_difference",
+    "endpoint": "the endpoint",
+    "population": "whose quantity it is: `each` for a hazard ratio, `cohort` for an average over the cohort's patients",
+    "model": "name of the model file",
+    "prior": "`model_file`: the priors as the model file states them",
+    "factor": "the covariate; empty for the cohort as it is",
+    "level": "its level: of a hazard ratio against the comparator, otherwise the one that every patient is set to",
+    "comparator": "the level, or the step of a continuous covariate, that a ratio or difference compares with",
+    "time": "months: of a survival, or the horizon of a restricted mean",
+    "unit": "ratio, probability or months",
+    "median": "posterior median",
+    "q025": "lower end of the 95% equal-tailed interval",
+    "q975": "upper end of the 95% equal-tailed interval",
+    "mcse": "Monte Carlo standard error of the median",
+    "p_gt_1": "probability that a ratio exceeds 1, or that a difference exceeds 0",
+}
+BASE: Final = ("estimand", "endpoint", "population", "model", "prior", "factor", "level", "comparator", "time", "unit")
+EVIDENCE: Final = ("evidence_kind", "ledger_rows")
+
+type _Row = dict[str, object]
+
+
+def estimand_table(fit: SurvivalFit) -> pd.DataFrame:
+    """Hazard ratios, and survival, medians and restricted means standardised over the cohort with their contrasts.
+
+    Parameters
+    ----------
+    fit : SurvivalFit
+
+    Returns
+    -------
+    DataFrame
+        Columns of :data:`COLUMNS`, then one ``p_gt_c`` for each further threshold of the model file (``p_gt_1_25``),
+        ``p_practically_equal``, ``evidence_kind`` and ``ledger_rows``. Covariates that are measured, not
+        levels of a factor, have hazard ratios only.
+    """
+    analysis = fit.question.analysis
+    shared: _Row = {
+        "endpoint": analysis.endpoint,
+        "model": analysis.name,
+        "prior": "model_file",
+        "evidence_kind": fit.question.cohort.evidence_kind,
+        "ledger_rows": "",
+    }
+    rows = [*_ratio_rows(fit), *_cohort_rows(fit)]
+    columns = [*COLUMNS, *_threshold_columns(fit), "p_practically_equal", *EVIDENCE]
+    return pd.DataFrame([shared | row for row in rows], columns=columns)
+
+
+def _threshold_columns(fit: SurvivalFit) -> dict[str, float]:
+    """Columns of the probabilities of exceeding the thresholds other than 1."""
+    return {f"p_gt_{c:g}".replace(".", "_"): c for c in fit.question.analysis.estimands.thresholds if c != 1}
+
+
+def _ratio_rows(fit: SurvivalFit) -> Iterator[_Row]:
+    ratios, asked = hazard_ratios(fit), fit.question.analysis.estimands
+    low, high = asked.equivalence
+    for name in ratios[COEFFICIENT].to_numpy().tolist():
+        term, draws = fit.question.design.term_of(name), ratios.sel({COEFFICIENT: name}, drop=True)
+        probabilities = {column: float((draws > c).mean()) for column, c in _threshold_columns(fit).items()}
+        yield {
+            "estimand": "hazard_ratio",
+            "population": "each",
+            "factor": term.covariate,
+            "level": term.level_of(name),
+            "comparator": term.reference,
+            "unit": "ratio",
+            **_summary(draws),
+            "p_gt_1": float((draws > 1).mean()),
+            **probabilities,
+            "p_practically_equal": float(((draws > low) & (draws < high)).mean()),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class _Cohort:
+    """What is reported of the cohort's patients, as they are or with a covariate set."""
+
+    survival: xr.DataArray
+    median: xr.DataArray
+    rmst: xr.DataArray
+
+
+def _cohort(fit: SurvivalFit, *, covariate: str | None = None, level: str | float | None = None) -> _Cohort:
+    asked, patients = fit.question.analysis.estimands, standardised(fit, covariate=covariate, level=level)
+    return _Cohort(patients.survival(asked.times), patients.quantile(0.5), patients.rmst(asked.horizon))
+
+
+def _cohort_rows(fit: SurvivalFit) -> Iterator[_Row]:
+    yield from _levels(fit, _cohort(fit))
+    for name, term in fit.question.design.terms.items():
+        if term.kind == "continuous":
+            continue
+        reference = _cohort(fit, covariate=name, level=_value(term, term.reference))
+        yield from _levels(fit, reference, factor=name, level=term.reference)
+        for level in term.levels:
+            cohort = _cohort(fit, covariate=name, level=_value(term, level))
+            yield from _levels(fit, cohort, factor=name, level=level)
+            yield from _contrasts(fit, cohort, reference, term=term, level=level)
+
+
+def _levels(fit: SurvivalFit, cohort: _Cohort, *, factor: str = "", level: str = "") -> Iterator[_Row]:
+    asked = fit.question.analysis.estimands
+    where: _Row = {"population": "cohort", "factor": factor, "level": level, "comparator": ""}
+    for time in asked.times:
+        draws = cohort.survival.sel(time=time, drop=True)
+        yield {**where, "estimand": "survival", "time": time, "unit": "probability", **_summary(draws)}
+    yield {**where, "estimand": "median", "unit": "months", **_summary(cohort.median)}
+    yield {**where, "estimand": "rmst", "time": asked.horizon, "unit": "months", **_summary(cohort.rmst)}
+
+
+def _contrasts(fit: SurvivalFit, one: _Cohort, other: _Cohort, *, term: Term, level: str) -> Iterator[_Row]:
+    asked = fit.question.analysis.estimands
+    where: _Row = {"population": "cohort", "factor": term.covariate, "level": level, "comparator": term.reference}
+    survival = one.survival - other.survival
+    differences = {("survival_difference", time): survival.sel(time=time, drop=True) for time in asked.times}
+    differences["rmst_difference", asked.horizon] = one.rmst - other.rmst
+    for (estimand, time), draws in differences.items():
+        unit = "months" if estimand == "rmst_difference" else "probability"
+        told: _Row = {**where, "estimand": estimand, "time": time, "unit": unit}
+        yield {**told, **_summary(draws), "p_gt_1": float((draws > 0).mean())}
+
+
+def _value(term: Term, level: str) -> str | float:
+    return level if term.kind == "factor" else float(level)
+
+
+def _summary(draws: xr.DataArray) -> dict[str, float]:
+    low, middle, high = np.quantile(draws.to_numpy(), [0.025, 0.5, 0.975]).tolist()
+    return {"median": middle, "q025": low, "q975": high, "mcse": float(az.mcse(draws, method="median"))}
