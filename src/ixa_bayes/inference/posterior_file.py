@@ -28,7 +28,7 @@ def data_hash(data: Mapping[str, ArrayLike], *, labels: tuple[str, ...] = ()) ->
     return digest.hexdigest()
 
 
-def save_posterior(posterior: xr.DataTree, path: Path) -> Path:
+def save_posterior(posterior: xr.DataTree, path: Path, *, mode: int = 0o644) -> Path:
     """Write a posterior as NetCDF, so that a reader sees the old file or the new one, never half of it.
 
     Parameters
@@ -37,6 +37,8 @@ def save_posterior(posterior: xr.DataTree, path: Path) -> Path:
         With the attributes of :data:`IDENTITY`.
     path : Path
         Its folder is made if needed.
+    mode : int
+        Permissions of the file; it is never readable by others before it has them.
 
     Raises
     ------
@@ -51,14 +53,14 @@ def save_posterior(posterior: xr.DataTree, path: Path) -> Path:
     partial = Path(name)
     try:
         posterior.to_netcdf(partial, engine=ENGINE, mode="w")
-        partial.chmod(0o644)
+        partial.chmod(mode)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
     return path
 
 
-def load_posterior(path: Path, *, expected: Mapping[str, str]) -> xr.DataTree:
+def load_posterior(path: Path, *, expected: Mapping[str, str], group: str = "posterior") -> xr.DataTree:
     """Read a posterior back, into memory.
 
     Parameters
@@ -66,6 +68,8 @@ def load_posterior(path: Path, *, expected: Mapping[str, str]) -> xr.DataTree:
     path : Path
     expected : mapping
         Identity attributes the file must have; pass all of :data:`IDENTITY` to be sure that it is the same question.
+    group : str
+        What the file must hold.
 
     Raises
     ------
@@ -86,8 +90,8 @@ def load_posterior(path: Path, *, expected: Mapping[str, str]) -> xr.DataTree:
         for name, value in expected.items()
         if posterior.attrs.get(name) != value
     ]
-    if "posterior" not in posterior.children:
-        problems.append(Problem(str(path), f"groups {list(posterior.children)}", "must hold a posterior", mend))
+    if group not in posterior.children:
+        problems.append(Problem(str(path), f"groups {list(posterior.children)}", f"must hold a {group}", mend))
     if problems:
         raise InputError(problems)
     return posterior

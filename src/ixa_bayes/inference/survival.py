@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -9,11 +10,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from ixa_bayes.cohort.table import Cohort
+from ixa_bayes.cohort.table import Cohort, read_cohort
 from ixa_bayes.inference.compiled import Program, program
 from ixa_bayes.inference.diagnostics import Convergence, convergence
 from ixa_bayes.inference.posterior_file import data_hash
 from ixa_bayes.inference.sampling import SamplerSettings, sample
+from ixa_bayes.models.analysis import ModelFile, analysis_from
 from ixa_bayes.models.design_matrix import Design, design_of
 from ixa_bayes.models.piecewise import (
     cut_points,
@@ -107,6 +109,46 @@ class SurvivalFit:
         return linear_predictor(self.posterior["posterior"].to_dataset(), values)
 
 
+def fit(
+    model: SurvivalAnalysis | ModelFile | Path | str,
+    cohort: "Cohort | Path | str | pd.DataFrame",
+    *,
+    seed: int,
+    cores: int | None = None,
+) -> SurvivalFit:
+    """Fit a proportional-hazards model to patients.
+
+    Parameters
+    ----------
+    model : SurvivalAnalysis, ModelFile, path or str
+        A model file of kind ``survival``, or a built-in name such as ``pfs_weibull``.
+    cohort : Cohort, path, str or DataFrame
+        What :func:`ixa_bayes.read_cohort` returns or takes.
+    seed : int
+        The same seed gives the same draws.
+    cores : int, optional
+        Chains that run at the same time; all available ones if not given.
+
+    Returns
+    -------
+    SurvivalFit
+        Look at ``convergence.ok`` before anything else.
+
+    Raises
+    ------
+    InputError
+        If the model file or the cohort has faults, or they do not go together.
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> fitted = ib.fit("pfs_weibull", "example_cohort", seed=1)  # doctest: +SKIP
+    >>> ib.estimand_table(fitted).query("estimand == 'hazard_ratio'")  # doctest: +SKIP
+    """
+    read = cohort if isinstance(cohort, Cohort) else read_cohort(cohort)
+    return fit_survival(question_of(analysis_from(model, SurvivalAnalysis), read), seed=seed, cores=cores)
+
+
 def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
     """Apply a model to a cohort.
 
@@ -193,7 +235,7 @@ def fit_survival(
         }
         | dict(identity or {})
     )
-    return SurvivalFit(question, posterior, convergence(posterior, quantities=_judged(parameters)))
+    return SurvivalFit(question, posterior, convergence(posterior, quantities=judged(parameters)))
 
 
 def parameters_of(draws: xr.Dataset, question: SurvivalQuestion) -> xr.Dataset:
@@ -251,6 +293,6 @@ def linear_predictor(parameters: xr.Dataset, values: pd.DataFrame) -> xr.DataArr
     return eta
 
 
-def _judged(parameters: xr.Dataset) -> xr.Dataset:
+def judged(parameters: xr.Dataset) -> xr.Dataset:
     """What must have converged: everything but the raw steps of a random walk and what repeats another."""
     return parameters.drop_vars(["z", "shape"], errors="ignore")
