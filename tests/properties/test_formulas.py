@@ -15,7 +15,7 @@ from ixa_bayes.formulas.extraction import from_confidence_interval, information_
 from ixa_bayes.formulas.multiplicity import benjamini_hochberg, holm
 from ixa_bayes.formulas.normal import NormalPrior, summarise_hazard_ratio, update_from_p_below, update_normal
 from ixa_bayes.formulas.printed import Convention, counts_printed_as, parse_number, parse_p
-from ixa_bayes.formulas.two_by_two import clopper_pearson, conditional_odds_ratio, fisher_exact_p
+from ixa_bayes.formulas.two_by_two import clopper_pearson, fisher_exact_p
 
 ROUNDINGS = {"half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN, "truncated": ROUND_DOWN}
 kinds: st.SearchStrategy[ContrastKind] = st.sampled_from(["difference", "risk_ratio", "odds_ratio"])
@@ -117,14 +117,6 @@ def test_fisher_does_not_depend_on_the_order_of_rows_or_columns(one: tuple[int, 
     assert 0 < p <= 1
     assert float(fisher_exact_p(b, n_2, a, n_1)) == pytest.approx(p, rel=1e-9)
     assert float(fisher_exact_p(n_1 - a, n_1, n_2 - b, n_2)) == pytest.approx(p, rel=1e-9)
-
-
-@given(groups(), groups())
-def test_the_odds_ratio_lies_in_its_interval(one: tuple[int, int], two: tuple[int, int]) -> None:
-    (a, n_1), (b, n_2) = one, two
-    assume(0 < a + b < n_1 + n_2)
-    ratio = conditional_odds_ratio(a, n_1, responders_2=b, n_2=n_2)
-    assert ratio.lower <= ratio.estimate <= ratio.upper
 
 
 @given(groups(), st.floats(0.5, 0.999))

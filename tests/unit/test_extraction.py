@@ -9,12 +9,12 @@ from ixa_bayes.formulas.extraction import (
     ExtractedHazardRatio,
     from_confidence_interval,
     from_medians,
-    from_observed_expected,
     from_p_and_events_per_group,
     from_p_and_group_sizes,
     from_p_and_hazard_ratio,
     from_p_and_total_events,
     information_interval,
+    standard_error_interval,
 )
 from ixa_bayes.formulas.normal import log_standard_error
 from ixa_bayes.formulas.printed import parse_number
@@ -25,7 +25,6 @@ def test_confidence_interval() -> None:
     assert got.log_hr == pytest.approx(3.0184717605235)
     assert got.standard_error == pytest.approx(0.98440035667668, rel=1e-12)
     assert got.information == pytest.approx(1 / float(log_standard_error(2.97, 140.8)) ** 2)
-    assert got.observed_minus_expected == pytest.approx(got.log_hr / got.variance)
     assert got.hazard_ratio == pytest.approx(20.46)
 
 
@@ -34,17 +33,11 @@ def test_a_ninety_percent_interval_holds_less_information_than_a_wider_one_would
     assert ninety.standard_error == pytest.approx(math.log(3.3 / 1.2) / (2 * 1.6448536269514722))
 
 
-def test_observed_and_expected() -> None:
-    got = from_observed_expected(30, 20.0, observed_2=25, expected_2=35.0)
-    assert got.hazard_ratio == pytest.approx((30 / 20) / (25 / 35))
-    assert got.information == pytest.approx(20 * 35 / 55)
-
-
 def test_p_with_total_events_is_two_z_over_root_d() -> None:
     got = from_p_and_total_events(0.03, 100, direction=1)
     z = norm.isf(0.015)
     assert got.log_hr == pytest.approx(2 * z / 10)
-    assert got.observed_minus_expected == pytest.approx(0.5 * math.sqrt(100) * z)
+    assert got.log_hr * got.information == pytest.approx(0.5 * math.sqrt(100) * z)
     assert got.information == 25
 
 
@@ -58,13 +51,13 @@ def test_group_sizes_reduce_to_equal_groups_and_to_the_known_value() -> None:
     assert equal.log_hr == pytest.approx(from_p_and_total_events(0.03, 100, direction=-1).log_hr)
     unequal = from_p_and_group_sizes(0.0001, 114, n_1=21, n_2=105, direction=1)
     assert f"{unequal.information:.1f}" == "15.8"
-    assert unequal.observed_minus_expected == pytest.approx(norm.isf(0.00005) * math.sqrt(114 * 21 * 105) / 126)
+    assert unequal.log_hr * unequal.information == pytest.approx(norm.isf(0.00005) * math.sqrt(114 * 21 * 105) / 126)
 
 
 def test_events_per_group() -> None:
     got = from_p_and_events_per_group(0.01, 20, events_2=60, direction=1)
     assert got.information == 15
-    assert got.observed_minus_expected == pytest.approx(norm.isf(0.005) * math.sqrt(15))
+    assert got.log_hr * got.information == pytest.approx(norm.isf(0.005) * math.sqrt(15))
 
 
 def test_ratio_with_p_recovers_the_interval() -> None:
@@ -77,13 +70,12 @@ def test_ratio_with_p_recovers_the_interval() -> None:
 def test_medians_of_exponential_survival() -> None:
     got = from_medians(5.0, 10.0, events_1=20, events_2=80)
     assert got.hazard_ratio == pytest.approx(2.0)
-    assert got.variance == pytest.approx(1 / 20 + 1 / 80)
+    assert got.standard_error**2 == pytest.approx(1 / 20 + 1 / 80)
 
 
 def test_every_route_names_itself_and_its_assumptions() -> None:
     routes: list[ExtractedHazardRatio] = [
         from_confidence_interval(2.0, 1.2, upper=3.3),
-        from_observed_expected(30, 20.0, observed_2=25, expected_2=35.0),
         from_p_and_total_events(0.03, 100, direction=1),
         from_p_and_group_sizes(0.03, 100, n_1=50, n_2=50, direction=1),
         from_p_and_events_per_group(0.03, 50, events_2=50, direction=1),
@@ -109,6 +101,21 @@ def test_information_at_the_edge_of_print() -> None:
     assert truncated[0] == pytest.approx((2 * 1.959963984540054 / math.log(28 / 1.9)) ** 2)
 
 
+def test_standard_error_allowed_by_the_printed_digits_of_ratio_and_p() -> None:
+    least, most = standard_error_interval(parse_number("3.76"), parse_number("0.051"))
+    box = [math.log(ratio) / norm.isf(p / 2) for ratio in (3.755, 3.765) for p in (0.0505, 0.0515)]
+    assert (least, most) == pytest.approx((min(box), max(box)), rel=1e-12)
+    below = standard_error_interval(parse_number("0.5"), parse_number("0.04"))
+    assert below == pytest.approx((-math.log(0.55) / norm.isf(0.0175), -math.log(0.45) / norm.isf(0.0225)))
+
+
+def test_standard_error_at_the_edge_of_print() -> None:
+    assert standard_error_interval(parse_number("1.0"), parse_number("0.9"))[0] == 0
+    assert standard_error_interval(parse_number("2.0"), parse_number("0.00"))[0] == 0
+    assert standard_error_interval(parse_number("2.0"), parse_number("1.0"))[1] == math.inf
+    assert standard_error_interval(parse_number("0.0"), parse_number("0.5"))[1] == math.inf
+
+
 @pytest.mark.parametrize(("lower", "upper"), [("2.0", "1.0"), ("-1.0", "1.0"), ("0.0", "0.0")])
 def test_printed_limits_of_no_ratio_are_refused(lower: str, upper: str) -> None:
     with pytest.raises(ValueError, match="lower <= upper"):
@@ -118,8 +125,6 @@ def test_printed_limits_of_no_ratio_are_refused(lower: str, upper: str) -> None:
 def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="lower <= ratio"):
         from_confidence_interval(4.0, 1.2, upper=3.3)
-    with pytest.raises(ValueError, match="expected_2"):
-        from_observed_expected(3, 2.0, observed_2=1, expected_2=0.0)
     with pytest.raises(ValueError, match="events"):
         from_p_and_total_events(0.03, 0, direction=1)
     with pytest.raises(ValueError, match="direction"):

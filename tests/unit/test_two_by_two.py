@@ -1,4 +1,4 @@
-"""Fisher, Clopper-Pearson and the conditional odds ratio against R, scipy and full enumeration."""
+"""Fisher and Clopper-Pearson against R, scipy and full enumeration."""
 
 import itertools
 import math
@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, fisher_exact, nchypergeom_fisher
+from scipy.stats import binomtest, fisher_exact
 
 from ixa_bayes.formulas.two_by_two import (
     clopper_pearson,
-    conditional_odds_ratio,
     fisher_exact_p,
     fisher_exact_p_rows,
 )
@@ -29,18 +28,6 @@ def test_all_tables_of_the_reference(frequentist_reference: dict[str, Any]) -> N
             lower, upper = clopper_pearson(group["r"], group["n"])
             assert lower == pytest.approx(group["clopper_pearson_lower95"], abs=1e-9)
             assert upper == pytest.approx(group["clopper_pearson_upper95"], abs=1e-9)
-        ratio = conditional_odds_ratio(one["r"], one["n"], responders_2=two["r"], n_2=two["n"])
-        for attribute, key in (("estimate", "or_conditional_mle"), ("lower", "or_lower95"), ("upper", "or_upper95")):
-            # R's uniroot stops within 1.2e-4 of the ratio or, above 1, of its reciprocal.
-            got, r_value = getattr(ratio, attribute), want["fisher"][key]
-            assert min(got, 1 / got) == pytest.approx(min(r_value, 1 / r_value), abs=1.3e-4), (name, key)
-
-
-def test_the_odds_ratio_interval_leaves_half_of_alpha_in_each_tail() -> None:
-    ratio = conditional_odds_ratio(2, 19, responders_2=62, n_2=103)
-    assert nchypergeom_fisher.sf(1, 122, 64, 19, ratio.lower) == pytest.approx(0.025, rel=1e-6)
-    assert nchypergeom_fisher.cdf(2, 122, 64, 19, ratio.upper) == pytest.approx(0.025, rel=1e-6)
-    assert nchypergeom_fisher.mean(122, 64, 19, ratio.estimate) == pytest.approx(2, rel=1e-6)
 
 
 def test_every_small_table_agrees_with_scipy() -> None:
@@ -108,17 +95,6 @@ def test_no_patient_says_nothing() -> None:
     assert tuple(map(float, clopper_pearson(0, 0))) == (0.0, 1.0)
 
 
-def test_odds_ratio_at_the_ends() -> None:
-    none = conditional_odds_ratio(0, 10, responders_2=5, n_2=10)
-    assert (none.estimate, none.lower) == (0.0, 0.0)
-    assert 0 < none.upper < 1
-    all_of_them = conditional_odds_ratio(10, 10, responders_2=5, n_2=10)
-    assert (all_of_them.estimate, all_of_them.upper) == (math.inf, math.inf)
-    nothing = conditional_odds_ratio(0, 10, responders_2=0, n_2=10)
-    assert math.isnan(nothing.estimate)
-    assert (nothing.lower, nothing.upper) == (0.0, math.inf)
-
-
 @pytest.mark.parametrize("table", [(6, 5, 1, 5), (-1, 5, 1, 5), (1, 5, 6, 5)])
 def test_responders_outside_their_group_are_refused(table: tuple[int, int, int, int]) -> None:
     a, n1, b, n2 = table
@@ -126,8 +102,6 @@ def test_responders_outside_their_group_are_refused(table: tuple[int, int, int, 
         fisher_exact_p(a, n1, b, n2)
     with pytest.raises(ValueError, match="responders"):
         fisher_exact_p_rows([a, b], [n1, n2])
-    with pytest.raises(ValueError, match="responders"):
-        conditional_odds_ratio(a, n1, responders_2=b, n_2=n2)
 
 
 def test_other_bad_input_is_refused() -> None:

@@ -2,7 +2,7 @@
 
 One function per route; a caller takes every route that the print allows and shows their spread.
 Group 1 is compared with group 2: a hazard ratio > 1 means that group 1 fares worse. V is the
-information, the inverse variance of the log hazard ratio, and O - E its product with it.
+information, the inverse variance of the log hazard ratio.
 """
 
 import math
@@ -25,8 +25,9 @@ class ExtractedHazardRatio:
     Attributes
     ----------
     route : str
-        ``confidence_interval``, ``observed_expected``, ``p_and_total_events``, ``p_and_group_sizes``,
-        ``p_and_events_per_group``, ``p_and_hazard_ratio`` or ``medians``.
+        ``confidence_interval``, ``p_and_hazard_ratio``, ``p_and_total_events``, ``p_and_group_sizes``,
+        ``p_and_events_per_group`` or ``medians``; ``calibrated_at_end`` and ``calibrated_throughout`` where
+        :mod:`ixa_bayes.formulas.log_rank` simulated it.
     log_hr : float
     information : float
         V, > 0.
@@ -40,11 +41,6 @@ class ExtractedHazardRatio:
     assumptions: tuple[str, ...]
 
     @property
-    def variance(self) -> float:
-        """Variance of the log hazard ratio, 1 / V."""
-        return 1 / self.information
-
-    @property
     def standard_error(self) -> float:
         """Standard error of the log hazard ratio."""
         return 1 / math.sqrt(self.information)
@@ -54,16 +50,11 @@ class ExtractedHazardRatio:
         """Group 1 over group 2."""
         return math.exp(self.log_hr)
 
-    @property
-    def observed_minus_expected(self) -> float:
-        """O - E of group 1, in events."""
-        return self.log_hr * self.information
-
 
 def from_confidence_interval(
     hazard_ratio: float, lower: float, *, upper: float, ci_prob: float = 0.95
 ) -> ExtractedHazardRatio:
-    """Route 1: the ratio with its confidence limits, V = (2z / (ln U - ln L))^2.
+    """The ratio with its confidence limits, V = (2z / (ln U - ln L))^2.
 
     Raises
     ------
@@ -81,30 +72,8 @@ def from_confidence_interval(
     return ExtractedHazardRatio("confidence_interval", math.log(hazard_ratio), information, assumptions)
 
 
-def from_observed_expected(
-    observed_1: float, expected_1: float, *, observed_2: float, expected_2: float
-) -> ExtractedHazardRatio:
-    """Route 2: observed and log-rank expected events per group, V = 1 / (1/E1 + 1/E2).
-
-    Raises
-    ------
-    ValueError
-        If a number is not > 0: without events in a group the ratio is 0 or infinite.
-
-    References
-    ----------
-    Tierney et al. (2007), Trials 8:16.
-    """
-    _must_be_positive(observed_1=observed_1, expected_1=expected_1, observed_2=observed_2, expected_2=expected_2)
-    log_hr = math.log(observed_1 / expected_1) - math.log(observed_2 / expected_2)
-    information = 1 / (1 / expected_1 + 1 / expected_2)
-    return ExtractedHazardRatio(
-        "observed_expected", log_hr, information, ("expected events are those of the log-rank",)
-    )
-
-
 def from_p_and_total_events(p: float, events: float, *, direction: int) -> ExtractedHazardRatio:
-    """Route 3: two-sided p and all events of two groups of equal size, V = d / 4.
+    """Two-sided p and all events of two groups of equal size, V = d / 4.
 
     Parameters
     ----------
@@ -130,7 +99,7 @@ def from_p_and_total_events(p: float, events: float, *, direction: int) -> Extra
 
 
 def from_p_and_group_sizes(p: float, events: float, *, n_1: float, n_2: float, direction: int) -> ExtractedHazardRatio:
-    """Route 4: two-sided p, all events, and group sizes (or allocation) R:C, V = d R C / (R + C)^2.
+    """Two-sided p, all events, and group sizes (or allocation) R:C, V = d R C / (R + C)^2.
 
     V is its value at a hazard ratio of 1; for unequal groups see :mod:`ixa_bayes.formulas.log_rank`.
     Parameters and errors otherwise as :func:`from_p_and_total_events`.
@@ -142,7 +111,7 @@ def from_p_and_group_sizes(p: float, events: float, *, n_1: float, n_2: float, d
 
 
 def from_p_and_events_per_group(p: float, events_1: float, *, events_2: float, direction: int) -> ExtractedHazardRatio:
-    """Route 5: two-sided p and the events of each group, V = O1 O2 / (O1 + O2).
+    """Two-sided p and the events of each group, V = O1 O2 / (O1 + O2).
 
     Parameters and errors otherwise as :func:`from_p_and_total_events`.
     """
@@ -153,7 +122,7 @@ def from_p_and_events_per_group(p: float, events_1: float, *, events_2: float, d
 
 
 def from_p_and_hazard_ratio(p: float, hazard_ratio: float) -> ExtractedHazardRatio:
-    """Route 6: two-sided p and the ratio without its limits, V = (z / ln HR)^2.
+    """Two-sided p and the ratio without its limits, V = (z / ln HR)^2.
 
     Raises
     ------
@@ -174,7 +143,7 @@ def from_p_and_hazard_ratio(p: float, hazard_ratio: float) -> ExtractedHazardRat
 
 
 def from_medians(median_1: float, median_2: float, *, events_1: float, events_2: float) -> ExtractedHazardRatio:
-    """Route 7: median times, were survival exponential: HR = median 2 / median 1, 1/V = 1/O1 + 1/O2.
+    """Median times, were survival exponential: HR = median 2 / median 1, 1/V = 1/O1 + 1/O2.
 
     Raises
     ------
@@ -223,6 +192,27 @@ def information_interval(
     least = (double_z / math.log(high_to / low_from)) ** 2 if low_from > 0 else 0.0
     most = (double_z / math.log(high_from / low_to)) ** 2 if 0 < low_to < high_from else math.inf
     return least, most
+
+
+def standard_error_interval(hazard_ratio: PrintedNumber, p: PrintedNumber) -> tuple[float, float]:
+    """Smallest and largest standard error of a log hazard ratio that its printed p value allows, |ln HR| / z.
+
+    Parameters
+    ----------
+    hazard_ratio : PrintedNumber
+    p : PrintedNumber
+        Two-sided.
+
+    Returns
+    -------
+    tuple of float
+        0 where the unrounded ratio may be 1 or p may be 0; infinite where p may be 1 or the ratio 0.
+    """
+    (low, high), (p_low, p_high) = hazard_ratio.interval(), p.interval()
+    ends = [abs(math.log(end)) if end > 0 else math.inf for end in (low, high)]
+    nearest = 0.0 if low <= 1 <= high else min(ends)
+    least = nearest / z_from_p(min(p_low, 1.0)) if p_low > 0 and nearest > 0 else 0.0
+    return least, max(ends) / z_from_p(p_high) if p_high < 1 else math.inf
 
 
 def _from_z(route: str, z: float, *, information: float, assumptions: tuple[str, ...]) -> ExtractedHazardRatio:

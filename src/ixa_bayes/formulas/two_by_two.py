@@ -1,4 +1,4 @@
-"""Exact frequentist inference for counts: Fisher, Clopper-Pearson, the conditional odds ratio.
+"""Exact frequentist inference for counts: Fisher and Clopper-Pearson.
 
 What a paper prints beside its percentages, recomputed. Scans over thousands of candidate tables
 need the Fisher p value of each, so it is vectorised here; scipy's own takes one table at a time.
@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv, gammaln
 from scipy.stats import MonteCarloMethod, fisher_exact
-from scipy.stats.contingency import odds_ratio
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -21,24 +20,6 @@ IntArray = NDArray[np.int64]
 TIE: Final = 1 + 1e-7
 """Tables this much likelier than the observed one still count as equally likely, as in R's fisher.test."""
 ENUMERATED_AT_MOST: Final = 5_000_000
-
-
-@dataclass(frozen=True)
-class OddsRatio:
-    """Conditional maximum likelihood odds ratio, group 1 over group 2, with its exact interval.
-
-    Attributes
-    ----------
-    estimate, lower, upper : float
-        0 or infinite where a margin of the table leaves no information on that side.
-    ci_prob : float
-        Probability of the interval.
-    """
-
-    estimate: float
-    lower: float
-    upper: float
-    ci_prob: float
 
 
 @dataclass(frozen=True)
@@ -161,27 +142,6 @@ def clopper_pearson(responders: ArrayLike, n: ArrayLike, *, ci_prob: float = 0.9
     lower = np.where(r == 0, 0.0, betaincinv(np.maximum(r, 1), size - r + 1, tail))
     upper = np.where(r == size, 1.0, betaincinv(r + 1, np.maximum(size - r, 1), 1 - tail))
     return lower, upper
-
-
-def conditional_odds_ratio(
-    responders_1: int, n_1: int, *, responders_2: int, n_2: int, ci_prob: float = 0.95
-) -> OddsRatio:
-    """Conditional maximum likelihood odds ratio with its exact interval, as R's ``fisher.test`` gives.
-
-    Raises
-    ------
-    ValueError
-        If a count is negative or above its group.
-    """
-    if not (0 <= responders_1 <= n_1 and 0 <= responders_2 <= n_2):
-        raise ValueError("responders must lie between 0 and the size of their group.")
-    if responders_1 + responders_2 in (0, n_1 + n_2) or 0 in (n_1, n_2):
-        return OddsRatio(estimate=math.nan, lower=0.0, upper=math.inf, ci_prob=ci_prob)
-    result = odds_ratio([[responders_1, n_1 - responders_1], [responders_2, n_2 - responders_2]], kind="conditional")
-    interval = result.confidence_interval(ci_prob)
-    return OddsRatio(
-        estimate=float(result.statistic), lower=float(interval.low), upper=float(interval.high), ci_prob=ci_prob
-    )
 
 
 def _counts(value: ArrayLike) -> IntArray:

@@ -92,11 +92,6 @@ def program(name: str, build: Callable[[], "pm.Model"], *, free_dims: Collection
         return _programs[name]
 
 
-def compiled_names() -> tuple[str, ...]:
-    """Programs compiled in this process so far, for the record of what a run cost."""
-    return tuple(_programs)
-
-
 def cache_folder() -> Path:
     """Where compiled code is kept between runs: ``$IXA_BAYES_CACHE``, else the user's cache folder."""
     return Path(os.environ.get(CACHE_VARIABLE) or user_cache_path("ixa-bayes"))

@@ -11,7 +11,15 @@ import pandas as pd
 
 from ixa_bayes.formulas.log_rank import CalibratedLogRank, Censoring, calibrate_log_rank
 from ixa_bayes.formulas.log_rank_likelihood import Bound, LogRankCurve, simulate_curve
-from ixa_bayes.formulas.normal import IntervalPosterior, NormalPosterior, NormalPrior, update_normal, z_from_p
+from ixa_bayes.formulas.normal import (
+    IntervalPosterior,
+    NormalPosterior,
+    NormalPrior,
+    update_from_p_above,
+    update_from_p_below,
+    update_normal,
+    z_from_p,
+)
 from ixa_bayes.inference.effect_rows import (
     EVIDENCE_KIND,
     Row,
@@ -123,12 +131,12 @@ def _bound(item: LogRankPrint) -> Bound:
     return "above" if item.direction == 1 else "below"
 
 
-def _z_interval(item: LogRankPrint) -> tuple[float, float]:
-    """Values of z that a p value printed as an inequality allows, in the printed direction."""
-    edge = z_from_p(item.p.number.value)
-    if item.p.operator in (">", ">="):
-        return -edge, edge
-    return (edge, math.inf) if item.direction == 1 else (-math.inf, -edge)
+def _interval_posterior(item: LogRankPrint, information: float, prior: NormalPrior) -> IntervalPosterior:
+    """Posterior from a p value printed as an inequality, by the formula's information."""
+    edge = item.p.number.value
+    if _bound(item) == "within":
+        return update_from_p_above(edge, information=information, prior=prior)
+    return update_from_p_below(edge, direction=item.direction, information=information, prior=prior)
 
 
 def _formula_rows(item: LogRankPrint, *, priors: Sequence[NormalPrior], analysis: EffectAnalysis) -> Iterator[Row]:
@@ -136,9 +144,8 @@ def _formula_rows(item: LogRankPrint, *, priors: Sequence[NormalPrior], analysis
     information = item.n_events * item.n_level * item.n_comparator / total**2
     log_hazard_ratio, standard_error = _signed_z(item) / math.sqrt(information), 1 / math.sqrt(information)
     if item.p.operator != "=":
-        low, high = _z_interval(item)
         for prior in priors:
-            posterior = IntervalPosterior(low, high, information, prior)
+            posterior = _interval_posterior(item, information, prior)
             shared = _shared(item, FORMULA) | estimate_cells(math.nan, standard_error)
             yield shared | prior_cells(prior) | interval_cells(posterior, analysis)
     if item.p.operator in ("=", "<", "<="):
