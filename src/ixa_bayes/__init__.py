@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from ixa_bayes.cohort.table import Cohort, read_cohort
     from ixa_bayes.errors import InputError, Problem
     from ixa_bayes.inference.effects import reanalyse_hazard_ratios
     from ixa_bayes.inference.response import reanalyse_response
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __version__ = version("ixa-bayes")
 
 _HOMES: Final = {
+    "Cohort": "cohort.table",
     "InputError": "errors",
     "Problem": "errors",
     "Study": "study.ledger",
@@ -28,6 +30,7 @@ _HOMES: Final = {
     "count_table": "study.counts",
     "count_tables": "study.counts",
     "models_for": "models.analysis",
+    "read_cohort": "cohort.table",
     "read_model": "models.analysis",
     "read_study": "study.ledger",
     "reanalyse": "report.run",
@@ -36,6 +39,7 @@ _HOMES: Final = {
 }
 
 __all__ = [
+    "Cohort",
     "InputError",
     "Problem",
     "Study",
@@ -43,6 +47,7 @@ __all__ = [
     "count_table",
     "count_tables",
     "models_for",
+    "read_cohort",
     "read_model",
     "read_study",
     "reanalyse",

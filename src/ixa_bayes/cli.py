@@ -53,6 +53,9 @@ def ixa_bayes(version: VersionOption = False) -> None:
 StudyArgument = Annotated[
     str, typer.Argument(metavar="STUDY", help="A folder with study.toml and statistics.csv, or a built-in name.")
 ]
+CohortArgument = Annotated[
+    str, typer.Argument(metavar="COHORT", help="A table of patients, a folder with cohort.toml, or a built-in name.")
+]
 OutputOption = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="Folder to write, replaced as a whole; results/STUDY if not given."),
@@ -63,12 +66,13 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Replace what is ther
 
 @app.command("list", epilog="Example: ixa-bayes list")
 def list_builtin() -> None:
-    """Show the built-in studies and models."""
+    """Show the built-in studies, cohorts and models."""
     from ixa_bayes.study.locate import builtin_names, builtin_root
 
     out.print(f"Built in, at {builtin_root()}:")
-    out.print(f"  studies  {', '.join(builtin_names('study')) or 'none'}")
-    out.print(f"  models   {', '.join(builtin_names('model')) or 'none'}")
+    out.print(f"  studies  {', '.join(builtin_names('study')) or 'none'}", soft_wrap=True)
+    out.print(f"  cohorts  {', '.join(builtin_names('cohort')) or 'none'}", soft_wrap=True)
+    out.print(f"  models   {', '.join(builtin_names('model')) or 'none'}", soft_wrap=True)
 
 
 @app.command("new-study", epilog="Example: ixa-bayes new-study my_study")
@@ -119,6 +123,64 @@ def check_study(study: StudyArgument) -> None:
     out.print(f"  literature: {rows or 'none is named in study.toml, so no prior comes from other studies'}")
     out.print(f"  models of its own: {', '.join(own) or 'none, so the built-in ones are used'}", markup=False)
     out.print(f"Next: ixa-bayes audit {study}", markup=False)
+
+
+@app.command("new-cohort", epilog="Example: ixa-bayes new-cohort my_cohort")
+def new_cohort(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to create.")],
+    name: Annotated[str, typer.Option(help="Short name of the cohort; the folder's name if not given.")] = "",
+    force: ForceOption = False,
+) -> None:
+    """Write an annotated template for patients of your own."""
+    from ixa_bayes.cohort.template import write_cohort_template
+
+    write_cohort_template(folder, name=name or folder.resolve().name, force=force)
+    out.print(
+        f"Wrote {folder}. Fill in patients.csv and cohort.toml, then: ixa-bayes check-cohort {folder}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@app.command("check-cohort", epilog="Example: ixa-bayes check-cohort example_cohort")
+def check_cohort(
+    cohort: CohortArgument,
+    show_ids: Annotated[bool, typer.Option("--show-ids", help="Name patients in messages.")] = False,
+    show_small_cells: Annotated[
+        bool, typer.Option("--show-small-cells", help="Show counts of real patients below 5 too.")
+    ] = False,
+) -> None:
+    """Read patients and list every fault at once, or what the table holds."""
+    from ixa_bayes.cohort.summary import n_patients, of_patients, summary_lines
+    from ixa_bayes.cohort.table import read_cohort
+    from ixa_bayes.crosscheck.kaplan_meier import median_follow_up
+
+    found = read_cohort(cohort, show_ids=show_ids)
+    medians = {}
+    for endpoint, data in found.follow_up.items():
+        patients = of_patients(data)
+        time, event, entry, weight = (patients[name].to_numpy() for name in ("time", "event", "entry", "weight"))
+        medians[endpoint] = median_follow_up(time, event, entry=entry, weight=weight).estimate
+    rows, patients_told = len(found.covariates), f"{n_patients(found):,} patients"
+    out.print(f"{found.name}: {patients_told} ({found.evidence_kind}) in {rows:,} rows, no fault found.", markup=False)
+    out.print(f"  {found.path}", markup=False, soft_wrap=True)
+    for line in summary_lines(found, median_follow_up=medians, show_small_cells=show_small_cells):
+        out.print(f"  {line}", markup=False, soft_wrap=True)
+    for line in _commands_to_fit(list(found.follow_up), cohort):
+        out.print(f"Next: {line}", markup=False, soft_wrap=True)
+
+
+def _commands_to_fit(endpoints: list[str], cohort: str) -> list[str]:
+    """How to fit the built-in model of each endpoint; empty while there is no such command."""
+    from shlex import quote
+
+    from ixa_bayes.study.locate import builtin_names
+
+    if "fit" not in {command.name for command in app.registered_commands}:
+        return []
+    models = [f"{endpoint}_weibull" for endpoint in endpoints]
+    known = [model for model in models if model in builtin_names("model")]
+    return [f"ixa-bayes fit {model} --cohort {quote(cohort)}" for model in known or ["MODEL"]]
 
 
 @app.command(epilog="Example: ixa-bayes audit zhou2026")

@@ -1,0 +1,130 @@
+"""What a cohort holds, counted: patients, events, levels; small counts of real patients are kept back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from ixa_bayes.cohort.covariates import Covariate
+from ixa_bayes.cohort.table import Cohort
+
+SMALL_CELL: Final = 5
+MISSING: Final = "missing"
+_KEPT_BACK: Final = "not shown"
+
+
+def of_patients(data: xr.Dataset) -> pd.DataFrame:
+    """Follow-up with one row per patient, from first entry to last time, whatever happened between.
+
+    Parameters
+    ----------
+    data : xr.Dataset
+        One endpoint of :class:`Cohort`.
+
+    Returns
+    -------
+    pd.DataFrame, shape (patient, variable)
+        ``entry``, ``time`` (months), ``event``, ``weight``.
+    """
+    table = pd.DataFrame({name: data[name].to_numpy() for name in ("entry", "time", "event", "weight")})
+    ids = pd.Index(data["patient"].to_numpy())
+    if not ids.has_duplicates:
+        return table
+    merged = table.groupby(ids, sort=False).agg({"entry": "min", "time": "max", "event": "any", "weight": "first"})
+    return merged.reset_index(drop=True)
+
+
+def summary_lines(
+    cohort: Cohort, *, median_follow_up: Mapping[str, float], show_small_cells: bool = False
+) -> Iterator[str]:
+    """The cohort in words, a line for each endpoint and covariate.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    median_follow_up : mapping of str to float
+        Months by endpoint, NaN if not reached.
+    show_small_cells : bool
+        Whether counts of real patients below :data:`SMALL_CELL` are told.
+
+    Yields
+    ------
+    str
+    """
+    kept_back = cohort.evidence_kind == "patients" and not show_small_cells
+    for name, data in cohort.follow_up.items():
+        yield _endpoint_line(name, data, median=median_follow_up[name], kept_back=kept_back)
+    weight = next(iter(cohort.follow_up.values()))["weight"].to_numpy()
+    for name, covariate in cohort.declared.items():
+        yield _covariate_line(covariate, cohort.covariates[name], weight=weight, kept_back=kept_back)
+
+
+def shown_counts(counts: Sequence[int], *, kept_back: bool) -> list[str]:
+    """Counts of one total as they may be shown.
+
+    Below :data:`SMALL_CELL` they are ``<5``. Where that hides a single count, the smallest other one is not
+    shown either, since the total would give it away.
+    """
+    if not kept_back:
+        return [f"{count:,}" for count in counts]
+    small = [0 < count < SMALL_CELL for count in counts]
+    shown = [f"<{SMALL_CELL}" if hidden else f"{count:,}" for count, hidden in zip(counts, small, strict=True)]
+    others = [index for index, count in enumerate(counts) if count >= SMALL_CELL]
+    if sum(small) == 1 and others:
+        shown[min(others, key=lambda index: counts[index])] = _KEPT_BACK
+    return shown
+
+
+def n_patients(cohort: Cohort) -> int:
+    """Patients, each row counted as often as its weight says and each patient once."""
+    return int(of_patients(next(iter(cohort.follow_up.values())))["weight"].sum())
+
+
+def _endpoint_line(name: str, data: xr.Dataset, *, median: float, kept_back: bool) -> str:
+    patients = of_patients(data)
+    n_events = int(patients.loc[patients["event"], "weight"].sum())
+    events = f"<{SMALL_CELL}" if kept_back and 0 < n_events < SMALL_CELL else f"{n_events:,}"
+    reached = f"{median:.1f} months" if np.isfinite(median) else "not reached"
+    parts = [f"{events} event{'s' * (events != '1')}", f"median follow-up {reached}"]
+    weight = data["weight"].to_numpy()
+    facts = {
+        "event times known to an interval": int(weight[(data["time_lower"] < data["time"]).to_numpy()].sum()),
+        "rows with delayed entry": int((data["entry"] > 0).sum()),
+        "events after the data cut-off, counted as censored at it": int(data.attrs["n_after_cut_off"]),
+    }
+    for what, count in facts.items():
+        if count:
+            parts.append(f"{shown_counts([count], kept_back=kept_back)[0]} {what}")
+    label = data.attrs["label"]
+    return f"{name}{f' ({label})' if label != name else ''}: {', '.join(parts)}"
+
+
+def _covariate_line(covariate: Covariate, column: pd.Series, *, weight: np.ndarray, kept_back: bool) -> str:
+    label = f" ({covariate.label})" if covariate.label != covariate.name else ""
+    missing = column.isna().to_numpy()
+    n_missing = int(weight[missing].sum())
+    if covariate.kind == "continuous":
+        return f"{covariate.name}{label}, continuous: {_numbers(covariate, column, weight=weight, kept_back=kept_back)}"
+    if covariate.reference is None:
+        words = f"{len(covariate.levels)} different words, {MISSING} {n_missing if not kept_back else _KEPT_BACK}"
+        return f"{covariate.name}{label}, {covariate.kind} without a reference level: {words}; declare it to use it"
+    values = column.map({0.0: covariate.levels[0], 1.0: covariate.levels[1]}) if covariate.kind == "binary" else column
+    counts = [int(weight[(values == level).to_numpy()].sum()) for level in covariate.levels]
+    shown = shown_counts([*counts, n_missing], kept_back=kept_back)
+    marked = [f"{level}{' (reference)' * (level == covariate.reference)}" for level in covariate.levels]
+    told = ", ".join(f"{level} {count}" for level, count in zip([*marked, MISSING], shown, strict=True))
+    return f"{covariate.name}{label}, {covariate.kind}: {told}"
+
+
+def _numbers(covariate: Covariate, column: pd.Series, *, weight: np.ndarray, kept_back: bool) -> str:
+    missing = column.isna().to_numpy()
+    n_missing = int(weight[missing].sum())
+    told = f"{MISSING} {shown_counts([int(weight.sum()) - n_missing, n_missing], kept_back=kept_back)[1]}"
+    if missing.all():
+        return f"no value, {told}"
+    values = np.repeat(column.to_numpy()[~missing], weight[~missing] if weight.max() > 1 else 1)
+    low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
+    unit = f" {covariate.unit}" if covariate.unit else ""
+    return f"median {middle:g}{unit}, quartiles {low:g} and {high:g}, {told}"
