@@ -189,12 +189,14 @@ def _check_stretches(faults: Faults, spans: Spans, *, code: IntArray) -> None:
     order = np.lexsort((spans.time, spans.entry, code))
     patient, entry, time = code[order], spans.entry[order], spans.time[order]
     same = (patient[1:] == patient[:-1]) & (patient[1:] >= 0)
+    latest = pd.Series(time).groupby(patient).cummax().to_numpy()
+    reaches = np.maximum.accumulate(np.where(time < latest, 0, np.arange(code.size)))  # the row that lasts so long
     with np.errstate(invalid="ignore"):
-        overlap = same & (entry[1:] < time[:-1])
+        overlap = same & (entry[1:] < latest[:-1])
     bad = np.zeros(code.size, dtype=bool)
     bad[order[1:][overlap]] = True
-    before = np.full(code.size, -1)
-    before[order[1:]] = order[:-1]
+    before = np.zeros(code.size, dtype=np.int64)
+    before[order[1:]] = order[reaches[:-1]]
     rule = "rows of one patient are disjoint stretches (entry, time]"
     mend = "correct the times, or the id if these are two patients"
     faults.cells(
