@@ -147,7 +147,7 @@ def test_results_of_another_study_are_replaced_only_when_told(tmp_path: Path) ->
     before = report.stat().st_mtime_ns
     failed = _run("reanalyse", "yours", "--output", "results/mine", cwd=tmp_path)
     assert failed.returncode == 2
-    assert "the results of study 'mine'" in failed.stderr
+    assert "the results of 'mine'" in failed.stderr
     assert report.stat().st_mtime_ns == before
     assert _run("reanalyse", "yours", "--output", "results/mine", "--force", cwd=tmp_path).returncode == 0
     assert report.stat().st_mtime_ns > before

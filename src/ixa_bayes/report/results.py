@@ -7,31 +7,8 @@ import xarray as xr
 
 from ixa_bayes.models.effects import EffectAnalysis
 from ixa_bayes.models.response_analysis import ResponseAnalysis
+from ixa_bayes.report.record import Provenance
 from ixa_bayes.study.ledger import Study
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """What a result was computed with, so that it can be computed again.
-
-    Attributes
-    ----------
-    study : str
-        Name of the study.
-    inputs : dict of str to str
-        SHA-256 of every input: the ledger, each model file, the literature.
-    versions : dict of str to str
-        Of the package and the libraries that determine its numbers.
-    seed : int
-    created : str
-        Date and time in UTC, ISO 8601.
-    """
-
-    study: str
-    inputs: dict[str, str]
-    versions: dict[str, str]
-    seed: int
-    created: str
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,13 +1,9 @@
 """``ixa-bayes reanalyse``: from a study folder to a folder of results, once per change of its inputs."""
 
 import hashlib
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
-from importlib.resources import files
 from pathlib import Path
 from typing import Final, cast
 
@@ -23,25 +19,12 @@ from ixa_bayes.models.analysis import ModelFile, models_for
 from ixa_bayes.models.effects import EffectAnalysis
 from ixa_bayes.models.response_analysis import ResponseAnalysis
 from ixa_bayes.report.headlines import headlines
-from ixa_bayes.report.results import Provenance, Results
+from ixa_bayes.report.record import Told, check_output, code_hash, kept, provenance, write_record
+from ixa_bayes.report.results import Results
 from ixa_bayes.study.audit import audit
 from ixa_bayes.study.ledger import Study, read_study
 
-PROVENANCE: Final = "provenance.json"
 REPORT: Final = "report.html"
-_PACKAGES: Final = (
-    "ixa-bayes",
-    "pymc",
-    "pytensor",
-    "nutpie",
-    "arviz",
-    "numpy",
-    "scipy",
-    "pandas",
-    "xarray",
-    "matplotlib",
-)
-
 Progress = Callable[[str, int, int], None]
 
 
@@ -109,10 +92,12 @@ def reanalyse(
     output = Path(output)
     read = read_study(study)
     models = models_for(read)
-    _check_output(output, read, models, force=force)
+    sources = [read.folder, *(model.path for model in models)]
+    sources += [read.literature_folder] if read.literature_folder else []
+    check_output(output, subject=read.definition.name, sources=sources, force=force)
     inputs = _inputs(read, models)
-    if not force and (kept := _kept(output, inputs, seed)) is not None:
-        return kept
+    if not force and (earlier := kept(output, inputs, seed)) is not None:
+        return Outcome(output / REPORT, True, earlier.headlines, earlier.not_converged)
     results = compute(read, models, seed=seed, inputs=inputs, progress=progress)
     outcome = Outcome(output / REPORT, unchanged=False, headlines=headlines(results), not_converged=_failed(results))
     with folder_replaced(output) as fresh:
@@ -163,7 +148,7 @@ def compute(study: Study, models: list[ModelFile], *, seed: int, inputs: dict[st
         posteriors={name: tree for found in rates for name, tree in found.posteriors.items()},
         effect_analysis=effect_file,
         response_analyses=tuple(analysis for analysis in response_files if analysis.endpoints_of(study.definition)),
-        provenance=provenance(study, inputs, seed),
+        provenance=provenance(study.definition.name, inputs, seed),
     )
 
 
@@ -214,59 +199,7 @@ def _inputs(study: Study, models: list[ModelFile]) -> dict[str, str]:
     """SHA-256 of everything that a result depends on."""
     hashes = {"study and its literature": study.input_hash}
     hashes |= {f"models/{model.path.name}": model.sha256 for model in models}
-    return hashes | {"code": _code_hash()}
-
-
-def _code_hash() -> str:
-    """One hash over the package's own files, so that a changed formula never leaves an old number standing."""
-    digest = hashlib.sha256()
-    root = Path(str(files("ixa_bayes")))
-    for path in sorted(root.rglob("*")):
-        if path.suffix in (".py", ".j2", ".css", ".html", ".js"):
-            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
-
-
-def _kept(output: Path, inputs: dict[str, str], seed: int) -> Outcome | None:
-    """The outcome of an earlier run if its inputs are these, None if it must run again."""
-    try:
-        earlier = json.loads((output / PROVENANCE).read_text(encoding="utf-8"))
-        same = earlier["inputs"] == inputs and earlier["seed"] == seed
-        complete = all((output / name).exists() for name in earlier["files"])
-        outcome = Outcome(output / REPORT, True, earlier["headlines"], earlier["not_converged"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return outcome if same and complete else None
-
-
-def _check_output(output: Path, study: Study, models: list[ModelFile], *, force: bool) -> None:
-    """Refuse to replace anything but the results of an earlier run, and never what results are made from."""
-    where, mend = f"--output {output}", "choose another folder"
-    target = output.resolve()
-    sources = [study.folder, *(model.path for model in models), Path.cwd(), Path.home()]
-    sources += [study.literature_folder] if study.literature_folder else []
-    for source in (path.resolve() for path in sources):
-        if target == source or target in source.parents:
-            raise InputError([Problem(where, f"a folder that holds {source}", "it would be deleted", mend)])
-    if not output.exists() or (output.is_dir() and not any(output.iterdir())):
-        return
-    if not output.is_dir():
-        raise InputError([Problem(where, "a file", "results are a folder", mend)])
-    written_for = _study_of(output / PROVENANCE)
-    if written_for is None:
-        raise InputError([Problem(where, "a folder that no reanalysis has written", "it is never replaced", mend)])
-    if written_for != study.definition.name and not force:
-        found = f"the results of study {written_for!r}"
-        raise InputError([Problem(where, found, "nothing is overwritten unasked", f"{mend}, or add --force")])
-
-
-def _study_of(record: Path) -> str | None:
-    """Name of the study whose results a folder holds; None if it holds no results of ours."""
-    try:
-        earlier = json.loads(record.read_text(encoding="utf-8"))
-        return str(earlier["study"]) if {"inputs", "files"} <= set(earlier) else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    return hashes | {"code": code_hash()}
 
 
 def _write(results: Results, outcome: Outcome, folder: Path) -> None:
@@ -282,27 +215,10 @@ def _write(results: Results, outcome: Outcome, folder: Path) -> None:
         (folder / "figures" / f"{drawn.figure.name}.png").write_bytes(drawn.png)
     _write_posteriors(results, folder / "posterior")
     (folder / REPORT).write_text(render_page(results, figures), encoding="utf-8")
-    written = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    record = asdict(results.provenance) | {
-        "headlines": outcome.headlines,
-        "not_converged": outcome.not_converged,
-        "files": written,
-    }
-    (folder / PROVENANCE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_record(folder, results.provenance, Told(outcome.headlines, outcome.not_converged))
 
 
 def _write_posteriors(results: Results, folder: Path) -> None:
     folder.mkdir()
     for name, posterior in results.posteriors.items():
         save_posterior(posterior, folder / f"{name}.nc")
-
-
-def provenance(study: Study, inputs: dict[str, str], seed: int) -> Provenance:
-    """Inputs, versions and seed of a run that starts now."""
-    return Provenance(
-        study=study.definition.name,
-        inputs=inputs,
-        versions={name: version(name) for name in _PACKAGES},
-        seed=seed,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
