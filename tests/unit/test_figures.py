@@ -10,6 +10,7 @@ from ixa_bayes.report.drawing import DrawnFigure
 from ixa_bayes.report.effect_figures import ratio_limits
 from ixa_bayes.report.figures import draw_all
 from ixa_bayes.report.plots import Curve, IntervalRow, Mark, density_plot, interval_plot, ratio_ticks
+from ixa_bayes.report.response_figures import share_limits
 from ixa_bayes.report.results import Results
 from ixa_bayes.report.style import LOOKS, house_style, watermark
 from ixa_bayes.report.wording import ratio_text
@@ -56,6 +57,13 @@ def test_alternative_text_holds_the_key_numbers(hostile_results: Results, drawn:
     sceptic = table[table["prior"].eq("neutral_moderate")].iloc[0]
     for name in ("forest_printed", "prior_to_posterior_1"):
         assert ratio_text(sceptic["hr_median"]) in by_name(drawn, name).figure.alt
+
+
+@pytest.mark.parametrize(
+    ("upper", "end"), [(0.07, 0.1), (0.1, 0.1), (0.2, 0.25), (0.51, 1.0), (1.0, 1.0), (np.nan, 1.0)]
+)
+def test_axis_of_shares_fits_rare_events(upper: float, end: float) -> None:
+    assert share_limits([Mark("raw", median=0.01, lower=0.0, upper=upper)]) == (0.0, end)
 
 
 def test_markup_and_mathematics_in_labels_stay_text(drawn: list[DrawnFigure]) -> None:

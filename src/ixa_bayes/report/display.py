@@ -20,6 +20,7 @@ ON_PAPER: Final = 30
 """Tables with more rows are left out on paper, where a file holds them."""
 LONG: Final = 220
 _SENTENCE: Final = re.compile(r"(?<=[a-z0-9)]{2}[.])\s+(?=[A-Z])")
+_PART: Final = re.compile(r"(?<=;)\s+")
 
 
 @dataclass(frozen=True)
@@ -168,11 +169,14 @@ class Ledger:
 
 
 def parted(text: str) -> tuple[str, str]:
-    """A long text as its first sentence and the rest; a short one as it is."""
+    """A long text as its first sentence (or first part, if it is a list) and the rest; a short one as it is."""
     if len(text) <= LONG:
         return text, ""
-    head, *rest = _SENTENCE.split(text, maxsplit=1)
-    return head, "".join(rest)
+    for separator in (_SENTENCE, _PART):
+        head, *rest = separator.split(text, maxsplit=1)
+        if rest:
+            return head, rest[0]
+    return text, ""
 
 
 def records_of(table: pd.DataFrame) -> list[dict[str, Any]]:

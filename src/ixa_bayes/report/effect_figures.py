@@ -124,7 +124,10 @@ def _row_label(row: dict[str, Any]) -> str:
     kind = _kind(row["prior"])
     if kind == "neutral":
         return "no effect (sceptical)"
-    return direction_words(kind, row["prior_mean"]) if kind in DIRECTIONS else prior_label(row["prior"])
+    if kind not in DIRECTIONS:
+        return prior_label(row["prior"])
+    # "Effect of the stated size (HR 2.0)" needs two lines, which touch those above and below.
+    return direction_words(kind, row["prior_mean"]).replace(DIRECTIONS["optimistic"], "stated effect")
 
 
 def _forest(effects: Sequence[Effect], labels: Labels, *, name: str, source: str) -> DrawnFigure:

@@ -1,6 +1,7 @@
 """Hazard ratios, their credibility and what could not be read, worded for the page."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -297,8 +298,8 @@ def prior_table(hazard_ratios: pd.DataFrame, ledger: Ledger) -> DisplayTable:
     )
 
 
-def implied_interval(row: dict[str, Any]) -> str:
+def implied_interval(row: dict[str, Any], *, word: Callable[[float], str] = ratio_text) -> str:
     """The range in which a prior expects 95% of hazard ratios."""
     half = 1.959964 * row["prior_sd"]
     lower, upper = math.exp(row["prior_mean"] - half), math.exp(row["prior_mean"] + half)
-    return interval_text(ratio_text(lower), ratio_text(upper))
+    return interval_text(word(lower), word(upper))

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,6 +18,7 @@ from ixa_bayes.report.wording import MINUS
 Limits = tuple[float, float]
 _RATIO_TICKS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
 _HEADING_HEIGHT: Final = 1.15
+_OVER_LINES: Final[dict[str, Any]] = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,8 @@ def _draw_mark(axes: Axes, mark: Mark, *, y: float, limits: Limits) -> None:
 def _write_names(axes: Axes, lines: _Lines, labels: Sequence[str], *, label_at: float) -> None:
     beside = blended_transform_factory(axes.figure.transFigure, axes.transData)
     for y, heading in lines.headings:
-        axes.text(label_at, y, heading, transform=beside, va="center", ha="left", fontweight="bold", fontsize=8.5)
+        drawn = axes.text(label_at, y, heading, transform=beside, va="center", ha="left", fontweight="bold")
+        drawn.set_bbox(_OVER_LINES)
     indent = 0.015 if lines.headings else 0.0
     for y, label in zip(lines.rows, labels, strict=True):
         axes.text(label_at + indent, y, wrapped(label, 28), transform=beside, va="center", ha="left", linespacing=1.1)

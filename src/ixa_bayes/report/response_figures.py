@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as MatplotlibFigure
 
 from ixa_bayes.report.display import records_of
 from ixa_bayes.report.drawing import DrawnFigure, Figure, export
-from ixa_bayes.report.plots import IntervalRow, Mark, interval_plot, legend_of, plot_height
+from ixa_bayes.report.plots import IntervalRow, Limits, Mark, interval_plot, legend_of, plot_height
 from ixa_bayes.report.response_tables import chance_lower, group_name, share_interval, with_interval
 from ixa_bayes.report.results import Results
 from ixa_bayes.report.wording import Labels, points_text
@@ -67,13 +67,20 @@ def _rate_figures(
         yield _rate_figure(few, labels, name=f"{name}{number}", subject=subject, headed_by=headed_by)
 
 
+def share_limits(marks: Sequence[Mark]) -> Limits:
+    """Axis for shares from 0: up to 10%, 25%, 50% or 100%, so that rare events are not all squeezed to one edge."""
+    furthest = max((mark.upper for mark in marks if not np.isnan(mark.upper)), default=1.0)
+    return 0.0, next(end for end in (0.1, 0.25, 0.5, 1.0) if furthest <= end or end == 1.0)
+
+
 def _rate_figure(
     groups: Sequence[list[dict[str, Any]]], labels: Labels, *, name: str, subject: str, headed_by: str
 ) -> DrawnFigure:
     rows = [_rate_row(same, labels, headed_by=headed_by) for same in groups]
     kinds = [kind for kind in ("raw", "alone", "pooled") if any(m.kind == kind for row in rows for m in row.marks)]
     drawing, axes = _canvas(plot_height([row.heading for row in rows], line_height=0.36))
-    interval_plot(rows, axes, limits=(0.0, 1.0), xlabel="share of patients (%)", reference=None, ratio=False)
+    limits = share_limits([mark for row in rows for mark in row.marks])
+    interval_plot(rows, axes, limits=limits, xlabel="share of patients (%)", reference=None, ratio=False)
     legend_of(kinds, axes)
     numbers = "; ".join(f"{row.label}: {row.text}" for row in rows)
     pooled = " A small group is drawn towards the others of its factor." if "pooled" in kinds else ""

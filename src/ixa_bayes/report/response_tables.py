@@ -34,6 +34,7 @@ MODEL_WORDS: Final = {
     ALONE: "each group alone",
     "hierarchical_binomial": "groups inform each other",
 }
+RATE_PRIOR_WORDS: Final = {"jeffreys": "Jeffreys"}
 BASIS_WORDS: Final = {"used": "", "as_printed": "as printed, before adjudication"}
 COUNT_WORDS: Final = {
     "unique": "one table fits",
@@ -88,7 +89,12 @@ def block_name(row: dict[str, Any], labels: Labels) -> str:
 def prior_words(row: dict[str, Any]) -> str:
     """Model and prior of a rate in words."""
     model = MODEL_WORDS.get(row["model"], row["model"])
-    return model if row["model"] == "hierarchical_binomial" else f"{model}, {row['prior']} prior"
+    return model if row["model"] == "hierarchical_binomial" else f"{model}, {rate_prior_words(row['prior'])} prior"
+
+
+def rate_prior_words(prior: str) -> str:
+    """A prior on a rate in words: a person's name keeps its capital."""
+    return RATE_PRIOR_WORDS.get(prior, prior.replace("_", " "))
 
 
 def share_interval(row: dict[str, Any]) -> str:
@@ -197,7 +203,10 @@ def rate_prior_table(
         return "; ".join(named) or "–"
 
     columns = [
-        (Column("Prior"), lambda row: " ".join(part for part in (row["prior"], row["regimen"]) if part)),
+        (
+            Column("Prior"),
+            lambda row: " ".join(part for part in (rate_prior_words(row["prior"]), row["regimen"]) if part),
+        ),
         (Column("Serves"), serves),
         (Column("Mean rate", numeric=True), lambda row: percent_text(row["mean"])),
         (Column("Expects 95% of rates within", numeric=True), _implied_rates),

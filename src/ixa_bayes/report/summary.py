@@ -105,14 +105,19 @@ def _largest_effect(results: Results, labels: Labels, ledger: Ledger) -> Iterato
         headline=f"The largest {kind} effect shrinks from {median_text(largest)} to "
         f"{median_text(sceptic[0])} for a sceptic",
         text=f"{effect_short(largest, labels)}: the paper prints {largest['printed']}. A sceptic, who expects 95% of "
-        f"hazard ratios within {implied_interval(sceptic[0])}, is left with {hr_interval(sceptic[0])}; the "
-        f"probability that it is above 1 is {chance_text(sceptic[0], 'p_gt_1')}{_conflict_words(sceptic[0])}."
+        f"hazard ratios within {implied_interval(sceptic[0], word=_rounded_ratio)}, is left with "
+        f"{hr_interval(sceptic[0])}; the probability that it is above 1 is {chance_text(sceptic[0], 'p_gt_1')}"
+        f"{_conflict_words(sceptic[0])}."
         f"{''.join(_unadjusted_words(row) for row in unadjusted)}",
         more=_prior_range(informed),
         target="hazard-ratios",
         links=ledger.links_of([largest, *unadjusted]),
         evidence=evidence_words(flat),
     )
+
+
+def _rounded_ratio(ratio: float) -> str:
+    return f"{ratio:.2g}"
 
 
 def _prior_range(informed: list[dict[str, Any]]) -> str:

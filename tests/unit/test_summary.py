@@ -1,0 +1,86 @@
+from dataclasses import replace
+
+import pandas as pd
+
+from ixa_bayes.report.figures import draw_all
+from ixa_bayes.report.headlines import headlines
+from ixa_bayes.report.page import render_page
+from ixa_bayes.report.results import Results
+from ixa_bayes.report.summary import summary_findings
+from ixa_bayes.report.wording import (
+    ratio_text,
+)
+
+from .pages import empty, text_of, with_log_rank
+
+
+def test_summary_is_computed_from_the_tables(hostile_results: Results) -> None:
+    findings = summary_findings(hostile_results)
+    assert 3 <= len(findings) <= 5
+    sceptic = hostile_results.hazard_ratios.query("prior == 'neutral_moderate'").iloc[0]
+    assert ratio_text(sceptic["hr_median"]) in findings[0].headline
+    moved = hostile_results.hazard_ratios.assign(hr_median=hostile_results.hazard_ratios["hr_median"] * 3)
+    assert summary_findings(replace(hostile_results, hazard_ratios=moved))[0].headline != findings[0].headline
+
+
+def test_summary_names_the_unadjusted_evidence_beside_the_adjusted(hostile_results: Results) -> None:
+    largest, directions = summary_findings(with_log_rank(hostile_results))[:2]
+    assert largest.headline.startswith("The largest adjusted effect")
+    assert (
+        "(log-rank p <0.0001) gives the sceptic a hazard ratio of at least 1.30 (one-sided 97.5% bound)."
+        in largest.text
+    )
+    assert directions.headline.startswith("0 of 1 adjusted and 1 of 1 unadjusted effects keep a clear direction")
+    assert len(directions.items) == 1
+    assert "(unadjusted): at least 1.30, P(HR > 1) 0.999" in directions.items[0]
+    assert "The rule is one-sided" in directions.more
+    assert "1 is a bound only" in directions.more
+    alone = summary_findings(hostile_results)[:2]
+    assert "Unadjusted" not in alone[0].text + alone[1].more
+    assert "bound" not in alone[1].more
+
+
+def test_likelier_side_is_named_with_its_monte_carlo_error(hostile_results: Results) -> None:
+    protects = with_log_rank(hostile_results)
+    table = protects.hazard_ratios
+    simulated = table["source"].eq("log_rank_calibrated")
+    table = table.assign(
+        p_gt_1=table["p_gt_1"].where(~simulated, 0.0131), mcse_p_gt_1=simulated.map({True: 0.0012, False: 0.0})
+    )
+    items = summary_findings(replace(protects, hazard_ratios=table))[1].items
+    assert [item.split(", ", maxsplit=1)[-1].rpartition(", ")[2] for item in items] == [
+        "P(HR < 1) 0.99 (Monte Carlo error 0.001)"
+    ]
+
+
+def test_a_study_of_rates_alone_is_told_by_its_rates(hostile_results: Results) -> None:
+    rates = replace(
+        empty(hostile_results),
+        response=hostile_results.response,
+        response_counts=hostile_results.response_counts,
+        response_analyses=hostile_results.response_analyses,
+    )
+    finding = summary_findings(rates)[0]
+    assert finding.headline.endswith("All patients: 50% (35% to 65%)")
+    assert finding.text.startswith("20 of 40 patients; posterior median and 95% interval under the uniform prior.")
+    assert len(finding.items) == 2
+    shown = text_of(render_page(rates, draw_all(rates)))
+    assert "nothing that can be reanalysed" not in shown
+    lines = headlines(rates)
+    assert len(lines) == 3
+    assert lines[0].endswith("All patients: 20 of 40; rate 50% (35% to 65%), uniform prior")
+
+
+def test_headlines_fall_back_from_printed_to_derived_ratios_to_rates(hostile_results: Results) -> None:
+    both = with_log_rank(hostile_results)
+    assert [line.count("printed HR 12.00") for line in headlines(both)] == [1]
+    derived = both.hazard_ratios[both.hazard_ratios["source"].eq("log_rank_calibrated")]
+    assert "log-rank p <0.0001; for a sceptic HR at least 1.30" in headlines(replace(both, hazard_ratios=derived))[0]
+    assert headlines(empty(hostile_results)) == []
+
+
+def test_summary_counts_contradictions_of_the_audit(hostile_results: Results) -> None:
+    row = dict.fromkeys(hostile_results.audit.columns, "x") | {"severity": "contradiction", "ledger_rows": "orr_yes"}
+    audit = pd.DataFrame([row, row], columns=hostile_results.audit.columns)
+    headlines = [finding.headline for finding in summary_findings(replace(hostile_results, audit=audit))]
+    assert "2 contradictions among the printed numbers" in headlines
