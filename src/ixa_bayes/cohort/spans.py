@@ -162,7 +162,9 @@ def _from_dates(faults: Faults, endpoint: EndpointDescription, *, description: C
     rule = "every patient has a start"
     faults.cells(str(endpoint.start_date), start.empty, rule=rule, mend=FIND_OUT)
     with np.errstate(invalid="ignore"):
-        event = event_day <= cut_off
+        event, late = event_day <= cut_off, start.days >= cut_off
+    rule = "a patient starts before the data cut-off"
+    faults.cells(str(endpoint.start_date), late, rule=rule, mend="correct the start, or leave the patient out")
     unclear = np.any([found.strange for found in events], axis=0)
     after = ~np.isnan(event_day) & ~event & ~np.isnan(cut_off)
     if last is not None and endpoint.last_contact_date:
@@ -171,6 +173,7 @@ def _from_dates(faults: Faults, endpoint: EndpointDescription, *, description: C
         faults.cells(endpoint.last_contact_date, absent, rule=rule, mend=FIND_OUT)
     seen_until = cut_off if last is None else np.where(after, cut_off, np.minimum(last.days, cut_off))
     end = np.where(event, event_day, np.where(unclear, np.nan, seen_until))
+    end[late] = np.nan
     entry = read(endpoint.entry_date) if endpoint.entry_date else None
     lower = read(endpoint.lower_date) if endpoint.lower_date else None
     if entry is not None and endpoint.entry_date:

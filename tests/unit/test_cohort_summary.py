@@ -1,0 +1,200 @@
+"""What check-cohort tells of a cohort, what it keeps back, and the template that new-cohort hands out."""
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from ixa_bayes.cli import app
+from ixa_bayes.cohort.description import CohortDescription, CovariateDescription, EndpointDescription
+from ixa_bayes.cohort.summary import n_patients, of_patients, shown_counts, summary_lines
+from ixa_bayes.cohort.table import Cohort, read_cohort
+from ixa_bayes.cohort.template import FILES, write_cohort_template
+from ixa_bayes.errors import InputError
+
+RUN = CliRunner()
+
+
+def cohort(**columns: list[object]) -> Cohort:
+    size = len(next(iter(columns.values())))
+    table = {"patient": range(size), "os_time": np.arange(size) + 1.0, "os_event": [i % 2 for i in range(size)]}
+    return read_cohort(pd.DataFrame(table | columns))
+
+
+def lines(of: Cohort, *, show_small_cells: bool = False) -> list[str]:
+    medians = dict.fromkeys(of.follow_up, 12.0)
+    return list(summary_lines(of, median_follow_up=medians, show_small_cells=show_small_cells))
+
+
+@pytest.mark.parametrize(
+    ("counts", "shown"),
+    [
+        ([100, 26], ["100", "26"]),
+        ([122, 4], ["not shown", "<5"]),
+        ([4, 100, 22], ["<5", "100", "not shown"]),
+        ([3, 2, 121], ["<5", "<5", "121"]),
+        ([126, 0], ["126", "0"]),
+        ([1234567, 5], ["1,234,567", "5"]),
+        ([2], ["<5"]),
+        ([2, 0], ["<5", "0"]),
+    ],
+)
+def test_small_counts_are_kept_back_and_cannot_be_subtracted(counts: list[int], shown: list[str]) -> None:
+    assert shown_counts(counts, kept_back=True) == shown
+    assert shown_counts(counts, kept_back=False) == [f"{count:,}" for count in counts]
+
+
+def test_levels_are_counted_by_weight_with_the_missing() -> None:
+    found = cohort(female=[1, 0, 1, None, 0, 0], weight=[10, 20, 30, 40, 50, 60])
+    assert "female, binary: 0 (reference) 130, 1 40, missing 40" in lines(found)
+    assert n_patients(found) == 210
+    assert "os: 120 events, median follow-up 12.0 months" in lines(found)
+
+
+def test_numbers_are_told_by_quartiles_and_not_by_extremes() -> None:
+    found = cohort(gfr=[20.0, 40.0, 60.0, 80.0, 100.0, None])
+    assert "gfr, continuous: median 60, quartiles 40 and 80, missing <5" in lines(found)
+    assert lines(found, show_small_cells=True)[1].endswith("missing 1")
+    weighted = cohort(gfr=[20.0, 40.0, 60.0], weight=[1, 1, 8])
+    assert "median 60, quartiles 60 and 60" in lines(weighted)[1]
+
+
+def test_words_without_a_declaration_are_not_repeated() -> None:
+    found = cohort(surname=["Adam", "Berg", "Claus", "Dorn"])
+    told = "\n".join(lines(found))
+    assert "surname, categorical without a reference level: 4 different words" in told
+    assert "Adam" not in told
+
+
+def test_small_numbers_of_events_are_kept_back() -> None:
+    found = cohort(x=[1.5, 2.5, 3.5, 4.5])
+    assert lines(found)[0].startswith("os: <5 events")
+    assert lines(found, show_small_cells=True)[0].startswith("os: 2 events")
+
+
+def test_rows_of_one_patient_are_one_follow_up() -> None:
+    table = pd.DataFrame(
+        {
+            "patient": ["A", "B", "A", "A"],
+            "os_entry": [0, 2, 5, 7],
+            "os_time": [5, 4, 6, 9],
+            "os_event": [0, 1, 0, 1],
+            "weight": [3, 1, 3, 3],
+        }
+    )
+    found = read_cohort(table)
+    assert of_patients(found.follow_up["os"]).to_dict("list") == {
+        "entry": [0.0, 2.0],
+        "time": [9.0, 4.0],
+        "event": [True, True],
+        "weight": [3, 1],
+    }
+    assert n_patients(found) == 4
+
+
+def test_check_cohort_tells_what_the_table_holds() -> None:
+    done = RUN.invoke(app, ["check-cohort", "example_cohort"])
+    assert done.exit_code == 0, done.output
+    assert "example_cohort: 126 patients (simulated) in 126 rows, no fault found." in done.output
+    assert "triple_class 21" in done.output
+    assert "median follow-up 27.9 months" in done.output
+    assert "105 event times known to an interval" in done.output
+
+
+@pytest.mark.parametrize("event", [0, 1])
+def test_check_cohort_without_an_event_and_without_a_censoring(tmp_path: Path, event: int) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text(
+        "patient,os_time,os_event\n" + "".join(f"P{i},{i + 1},{event}\n" for i in range(9)), encoding="utf-8"
+    )
+    done = RUN.invoke(app, ["check-cohort", str(file)])
+    assert done.exit_code == 0, done.output
+    assert ("median follow-up not reached" in done.output) == bool(event)
+    assert f"os: {9 * event} events" in done.output
+
+
+def test_check_cohort_ends_with_the_command_to_fit_once_there_is_one() -> None:
+    done = RUN.invoke(app, ["check-cohort", "example_cohort"])
+    has_fit = "fit" in {
+        command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands
+    }
+    assert ("ixa-bayes fit pfs_weibull --cohort example_cohort" in done.output) == has_fit
+
+
+def test_check_cohort_shows_ids_only_when_asked(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text("patient,os_time,os_event\nAnna,-1,1\n", encoding="utf-8")
+    for arguments, told in (([], False), (["--show-ids"], True)):
+        done = RUN.invoke(app, ["check-cohort", str(file), *arguments])
+        assert isinstance(done.exception, InputError)
+        assert ("Anna" in str(done.exception)) == told
+
+
+def test_list_shows_cohorts() -> None:
+    assert "cohorts  example_cohort" in RUN.invoke(app, ["list"]).output
+
+
+# The template ----------------------------------------------------------------------------------
+
+
+def test_the_template_reads_without_a_fault(tmp_path: Path) -> None:
+    done = RUN.invoke(app, ["new-cohort", str(tmp_path / "new"), "--name", "hospital"])
+    assert done.exit_code == 0, done.output
+    found = read_cohort(tmp_path / "new")
+    assert (found.name, found.evidence_kind) == ("hospital", "patients")
+    assert sorted(found.follow_up) == ["os", "pfs"]
+    assert "remarks" not in found.covariates
+    assert {covariate.kind for covariate in found.declared.values()} == {
+        "binary",
+        "continuous",
+        "categorical",
+        "ordered",
+    }
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(FILES)
+
+
+def test_the_template_has_the_covariates_of_the_built_in_models(tmp_path: Path) -> None:
+    write_cohort_template(tmp_path, name="new")
+    assert set(read_cohort("example_cohort").declared) <= set(read_cohort(tmp_path).declared)
+
+
+def test_the_template_shows_every_key(tmp_path: Path) -> None:
+    write_cohort_template(tmp_path, name="new")
+    text = (tmp_path / "cohort.toml").read_text(encoding="utf-8")
+    for model in (CohortDescription, EndpointDescription, CovariateDescription):
+        for key in model.model_fields:
+            assert f"{key} = " in text or f"[{key}" in text, key
+
+
+def test_the_template_writes_the_defaults_as_they_are(tmp_path: Path) -> None:
+    write_cohort_template(tmp_path, name="new")
+    content = tomllib.loads((tmp_path / "cohort.toml").read_text(encoding="utf-8"))
+    default = CohortDescription()
+    for key in ("evidence_kind", "decimal", "encoding", "date_format", "time_unit", "long_follow_up"):
+        assert content[key] == getattr(default, key)
+
+
+def test_the_template_overwrites_nothing_unasked(tmp_path: Path) -> None:
+    (tmp_path / "patients.csv").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError) as caught:
+        write_cohort_template(tmp_path, name="new")
+    assert [Path(problem.where).name for problem in caught.value.problems] == ["patients.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["patients.csv"]
+    write_cohort_template(tmp_path, name="new", force=True)
+    assert read_cohort(tmp_path).name == "new"
+
+
+@pytest.mark.parametrize("name", ["", "Two Words", "9lives", "a" * 61])
+def test_a_bad_name_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="lower-case letter"):
+        write_cohort_template(tmp_path / "new", name=name)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "new").write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match="must be a folder"):
+        write_cohort_template(tmp_path / "new", name="new", force=True)
