@@ -242,6 +242,63 @@ def reanalyse(
         raise typer.Exit(NOT_CONVERGED)
 
 
+@app.command(epilog="Example: ixa-bayes fit pfs_weibull --cohort example_cohort --output results/example")
+def fit(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file of kind survival, or a built-in name.")],
+    cohort: Annotated[str, typer.Option(metavar="COHORT", help="A table of patients, its folder, or a built-in name.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder to write, replaced as a whole; results/MODEL_COHORT if not given."),
+    ] = None,
+    seed: SeedOption = DEFAULT_SEED,
+    force: ForceOption = False,
+    allow_unconverged: Annotated[
+        bool, typer.Option("--allow-unconverged", help="Exit with 0 although the posterior did not converge.")
+    ] = False,
+    show_small_cells: Annotated[
+        bool, typer.Option("--show-small-cells", help="Tell numbers of real patients below 5 too.")
+    ] = False,
+) -> None:
+    """Fit a survival model to a table of patients."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeElapsedColumn(), console=err) as progress:
+        task = progress.add_task("Reading", total=None)
+        try:
+            from ixa_bayes.report.fit_run import ask, implied_lines, write_fit  # takes seconds
+
+            asked = ask(model, cohort, seed=seed)
+            for line in implied_lines(asked):
+                out.print(line, markup=False, soft_wrap=True)
+            outcome = write_fit(
+                asked,
+                output=output or Path("results") / f"{Path(model).stem}_{asked.question.cohort.name}",
+                seed=seed,
+                force=force,
+                show_small_cells=show_small_cells,
+                progress=lambda step, done, total: progress.update(task, description=step, completed=done, total=total),
+            )
+        except KeyboardInterrupt as interruption:
+            progress.stop()
+            err.print("Stopped. Nothing was written; results of an earlier run stand as they were.")
+            raise typer.Exit(INTERRUPTED) from interruption
+        progress.update(task, description="Done", completed=1, total=1)
+    if outcome.unchanged:
+        out.print("Nothing has changed since the last run (--force computes again).")
+    for line in outcome.headlines:
+        out.print(line, markup=False, soft_wrap=True)
+    for line in outcome.not_converged:
+        err.print(f"Not converged: {line}", markup=False, soft_wrap=True)
+    out.print(f"Results: {outcome.folder}", markup=False, soft_wrap=True)
+    if outcome.patient_level is not None:
+        out.print(
+            f"Rows of patients: {outcome.patient_level} (keep it as safe as the cohort)", markup=False, soft_wrap=True
+        )
+    if outcome.not_converged and not allow_unconverged:
+        raise typer.Exit(NOT_CONVERGED)
+
+
 def _print_findings(findings: "pd.DataFrame") -> None:
     counts = findings["severity"].value_counts(sort=False)
     told = ", ".join(f"{count} {str(severity).replace('_', ' ')}" for severity, count in counts.items())

@@ -1,0 +1,225 @@
+"""What one fit of a survival model found, beside the frequentist answers: all that files, figures and the page show."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import arviz as az
+import numpy as np
+import pandas as pd
+from scipy.special import logsumexp
+
+from ixa_bayes.cohort.summary import SMALL_CELL
+from ixa_bayes.crosscheck.curves import curve_table
+from ixa_bayes.crosscheck.situations import Situation, named_situations
+from ixa_bayes.crosscheck.table import Term, crosscheck_table
+from ixa_bayes.inference.diagnostics import MAX_DIVERGENT_SHARE, MAX_RHAT, MIN_E_BFMI, MIN_ESS
+from ixa_bayes.inference.survival import LOG_LIKELIHOOD, SurvivalFit
+from ixa_bayes.inference.survival_tables import estimand_table
+from ixa_bayes.models.analysis import ModelFile
+from ixa_bayes.models.survival_rows import ROW
+from ixa_bayes.report.record import Provenance
+
+ALL: Final = "all patients"
+GOOD_PARETO_K: Final = 0.7
+DIAGNOSTIC_COLUMNS: Final[Mapping[str, str]] = {
+    "quantity": "a parameter, or what is judged of the whole fit",
+    "measure": "rhat, ess_bulk, ess_tail, e_bfmi, divergent_share, elpd_loo, se_elpd_loo, p_loo, n_pareto_k_above_0.7",
+    "value": "its value",
+    "threshold": "what it is judged by; empty for what is not judged",
+    "ok": "whether it passes",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class FitResults:
+    """Everything a report on a fit shows.
+
+    Attributes
+    ----------
+    fit : SurvivalFit
+    model : ModelFile
+    implied : pd.DataFrame
+        What the priors imply for patients; see ``survival_prior.implied_by_prior``.
+    estimands : pd.DataFrame
+        Columns of ``survival_tables.COLUMNS``.
+    crosscheck : pd.DataFrame
+        Columns of ``crosscheck.table.COLUMNS``, with ``evidence_kind``.
+    curves : pd.DataFrame
+        Kaplan-Meier numbers, columns of ``crosscheck.curves.COLUMNS``, with ``evidence_kind``: of all patients used
+        and by level of each covariate. Of real patients, those resting on few are left out, and say so.
+    situations : tuple of Situation
+        In which frequentist numbers mislead or do not exist.
+    diagnostics : pd.DataFrame
+        Columns of :data:`DIAGNOSTIC_COLUMNS`.
+    kept_back : bool
+        Whether small counts are kept back.
+    provenance : Provenance
+    """
+
+    fit: SurvivalFit
+    model: ModelFile
+    implied: pd.DataFrame
+    estimands: pd.DataFrame
+    crosscheck: pd.DataFrame
+    curves: pd.DataFrame
+    situations: tuple[Situation, ...]
+    diagnostics: pd.DataFrame
+    kept_back: bool
+    provenance: Provenance
+
+
+def fit_results(
+    fit: SurvivalFit,
+    model: ModelFile,
+    *,
+    implied: pd.DataFrame,
+    provenance: Provenance,
+    show_small_cells: bool = False,
+) -> FitResults:
+    """Estimands, cross-check and diagnostics of a fit.
+
+    Parameters
+    ----------
+    fit : SurvivalFit
+    model : ModelFile
+        The file its analysis was read from.
+    implied : pd.DataFrame
+        From ``survival_prior.implied_by_prior``.
+    provenance : Provenance
+    show_small_cells : bool
+        Whether Kaplan-Meier numbers of real patients are told where fewer than five are at risk.
+    """
+    kept_back = fit.question.cohort.evidence_kind == "patients" and not show_small_cells
+    return FitResults(
+        fit=fit,
+        model=model,
+        implied=implied,
+        estimands=estimand_table(fit),
+        crosscheck=crosscheck_of(fit),
+        curves=curves_of(fit, kept_back=kept_back),
+        situations=situations_of(fit),
+        diagnostics=diagnostics_of(fit),
+        kept_back=kept_back,
+        provenance=provenance,
+    )
+
+
+def crosscheck_of(fit: SurvivalFit) -> pd.DataFrame:
+    """The frequentist answers to the question of a fit, beside each other; without covariates there are none."""
+    question = fit.question
+    rows, design, evidence = question.rows, question.design.matrix, question.cohort.evidence_kind
+    terms = {
+        str(name): Term(
+            question.design.term_of(str(name)).covariate, question.design.term_of(str(name)).level_of(str(name))
+        )
+        for name in design.columns
+    }
+    table = crosscheck_table(
+        rows.upper,
+        rows.event | rows.between,
+        design=design.reset_index(drop=True),
+        terms=terms,
+        cuts=question.cuts or None,
+        entry=rows.entry,
+        weight=rows.weight,
+        interval_censored=rows.between,
+    )
+    return table.assign(evidence_kind=evidence, ledger_rows="")
+
+
+def curves_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
+    """Kaplan-Meier numbers at the model file's times: of all patients used, and by level of each covariate."""
+    groups = {ALL: pd.Series(ALL, index=fit.question.design.matrix.index)}
+    for name, term in fit.question.design.terms.items():
+        if term.kind != "continuous":
+            groups[name] = _levels(fit, name)
+    tables = []
+    for factor, labels in groups.items():
+        table = _curves(fit, labels)
+        if kept_back:
+            table = _kept_back(table, sizes=pd.Series(fit.question.rows.weight).groupby(labels.to_numpy()).sum())
+        tables.append(table.assign(factor="" if factor == ALL else factor))
+    joined = pd.concat(tables, ignore_index=True).rename(columns={"group": "level"})
+    joined.loc[joined["factor"] == "", "level"] = ""
+    first = ["factor", "level"]
+    evidence = {"evidence_kind": fit.question.cohort.evidence_kind, "ledger_rows": ""}
+    return joined[[*first, *joined.columns.difference(first, sort=False)]].assign(**evidence)
+
+
+def _levels(fit: SurvivalFit, covariate: str) -> pd.Series:
+    """Level of a covariate of each row used, read back from the design."""
+    term, matrix = fit.question.design.terms[covariate], fit.question.design.matrix
+    if term.kind == "binary":
+        return (matrix[covariate] + term.centre).round().astype(int).astype(str)
+    labels = pd.Series(term.reference, index=matrix.index)
+    for name, level in zip(term.coefficients, term.levels, strict=True):
+        labels[matrix[name] == 1] = level
+    return labels
+
+
+def _curves(fit: SurvivalFit, labels: pd.Series) -> pd.DataFrame:
+    rows, asked = fit.question.rows, fit.question.analysis.estimands
+    return curve_table(
+        rows.upper,
+        rows.event | rows.between,
+        at=asked.times,
+        horizon=asked.horizon,
+        group=labels.to_numpy(dtype=str),
+        entry=rows.entry,
+        weight=rows.weight,
+        interval_censored=rows.between,
+    )
+
+
+def _kept_back(table: pd.DataFrame, *, sizes: pd.Series) -> pd.DataFrame:
+    """The table without what rests on few patients: late times of a group, and all of a small group."""
+    few = table["n_at_risk"].notna() & (table["n_at_risk"].astype(float) < SMALL_CELL)
+    small = table["group"].map(sizes) < SMALL_CELL
+    hidden = table.copy()
+    hidden.loc[few | small, ["n_at_risk", "estimate", "lower", "upper", "standard_error"]] = np.nan
+    hidden.loc[few | small, "note"] = f"fewer than {SMALL_CELL} patients: not shown"
+    return hidden
+
+
+def situations_of(fit: SurvivalFit) -> tuple[Situation, ...]:
+    """In which frequentist numbers mislead or do not exist for this question."""
+    rows, design = fit.question.rows, fit.question.design.matrix.reset_index(drop=True)
+    return named_situations(rows.upper, rows.event | rows.between, design=design, entry=rows.entry, weight=rows.weight)
+
+
+def diagnostics_of(fit: SurvivalFit) -> pd.DataFrame:
+    """Convergence of every parameter and of the fit, and PSIS-LOO over the patients."""
+    verdict, rows = fit.convergence, []
+    thresholds = {"rhat": f"<= {MAX_RHAT}", "ess_bulk": f">= {MIN_ESS}", "ess_tail": f">= {MIN_ESS}"}
+    for quantity, values in verdict.table.iterrows():
+        passes = {
+            "rhat": values["rhat"] <= MAX_RHAT,
+            "ess_bulk": values["ess_bulk"] >= MIN_ESS,
+            "ess_tail": values["ess_tail"] >= MIN_ESS,
+        }
+        rows += [(quantity, name, values[name], thresholds[name], bool(ok)) for name, ok in passes.items()]
+    e_bfmi, share = verdict.e_bfmi, verdict.divergent_share
+    rows.append(("fit", "e_bfmi", e_bfmi, f">= {MIN_E_BFMI}", e_bfmi >= MIN_E_BFMI))
+    rows.append(("fit", "divergent_share", share, f"<= {MAX_DIVERGENT_SHARE}", share <= MAX_DIVERGENT_SHARE))
+    rows += [("patients", name, value, "", True) for name, value in _loo(fit).items()]
+    return pd.DataFrame(rows, columns=list(DIAGNOSTIC_COLUMNS))
+
+
+def _loo(fit: SurvivalFit) -> dict[str, float]:
+    """PSIS-LOO: terms of single patients, summed with the frequency weights."""
+    if "log_likelihood" not in fit.posterior.children:
+        return {}
+    loo, weight = az.loo(fit.posterior, var_name=LOG_LIKELIHOOD, pointwise=True), fit.question.rows.weight
+    terms, high = loo.elpd_i.to_numpy(), loo.pareto_k.to_numpy() > GOOD_PARETO_K
+    draws = fit.posterior["log_likelihood"][LOG_LIKELIHOOD]
+    n_draws = draws.sizes["chain"] * draws.sizes["draw"]
+    density = logsumexp(draws.transpose("chain", "draw", ROW).to_numpy(), axis=(0, 1)) - np.log(n_draws)
+    mean = float(weight @ terms) / weight.sum()
+    variance = float(weight @ (terms - mean) ** 2) / weight.sum()
+    return {
+        "elpd_loo": float(weight @ terms),
+        "se_elpd_loo": float(np.sqrt(weight.sum() * variance)),
+        "p_loo": float(weight @ (density - terms)),
+        "n_pareto_k_above_0.7": float(weight @ high),
+    }

@@ -1,0 +1,198 @@
+"""``ixa-bayes fit``: from a model file and a cohort to a folder of results, once per change of its inputs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from ixa_bayes.cohort.table import Cohort, read_cohort
+from ixa_bayes.files import folder_replaced
+from ixa_bayes.inference.survival import SurvivalQuestion, fit_survival, question_of
+from ixa_bayes.inference.survival_file import save_fit
+from ixa_bayes.inference.survival_prior import implied_by_prior
+from ixa_bayes.models.analysis import ModelFile, analysis_from, read_model
+from ixa_bayes.models.survival_analysis import SurvivalAnalysis
+from ixa_bayes.report.fit_results import FitResults, fit_results
+from ixa_bayes.report.record import Told, check_output, code_hash, kept, provenance, write_record
+from ixa_bayes.report.wording import interval_text, number_text, probability_text, ratio_text
+
+REPORT: Final = "report.html"
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class FitOutcome:
+    """Where a fit is and what it says in short.
+
+    Attributes
+    ----------
+    folder : Path
+    unchanged : bool
+        Whether an earlier fit stands because no input has changed.
+    headlines : list of str
+    not_converged : list of str
+        Why the posterior cannot be relied on; empty if it converged.
+    patient_level : Path or None
+        The file that holds rows of patients, to be kept as safe as the cohort itself.
+    """
+
+    folder: Path
+    unchanged: bool
+    headlines: list[str]
+    not_converged: list[str]
+    patient_level: Path | None
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A model file and a cohort that go together, read and checked; nothing is sampled yet.
+
+    Attributes
+    ----------
+    model : ModelFile
+    question : SurvivalQuestion
+    implied : pd.DataFrame
+        What the priors imply for patients.
+    """
+
+    model: ModelFile
+    question: SurvivalQuestion
+    implied: pd.DataFrame
+
+
+def ask(model: str | Path, cohort: str | Path | Cohort, *, seed: int) -> Asked:
+    """Read a model file and a cohort, and say what the priors imply before anything is sampled.
+
+    Raises
+    ------
+    InputError
+        If either has faults or they do not go together.
+    """
+    file = read_model(model)
+    analysis = analysis_from(file, SurvivalAnalysis)
+    question = question_of(analysis, cohort if isinstance(cohort, Cohort) else read_cohort(cohort))
+    return Asked(file, question, implied_by_prior(question, seed))
+
+
+def implied_lines(asked: Asked) -> list[str]:
+    """The priors' implications in words, and who is left out."""
+    table = asked.implied
+    reference = table[table["population"] == "reference_profile"]
+    lines = [f"Prior: {_implied(row)}" for _, row in reference.iterrows()]
+    design, rows = asked.question.design, asked.question.rows
+    lines.append(f"Patients: {rows.n} used, {rows.n_events} with the event")
+    if design.n_lost:
+        by_name = ", ".join(f"{name} {count}" for name, count in design.lost.items() if count)
+        lines.append(f"Left out: {design.n_lost} without a value of a covariate ({by_name})")
+    return lines
+
+
+def write_fit(
+    asked: Asked,
+    *,
+    output: Path,
+    seed: int,
+    force: bool = False,
+    show_small_cells: bool = False,
+    progress: Progress = lambda step, done, total: None,
+) -> FitOutcome:
+    """Sample the posterior of a question and write posterior, tables, figures and the page.
+
+    Parameters
+    ----------
+    asked : Asked
+        From :func:`ask`.
+    output : Path
+        Folder to write; it appears when everything in it is complete.
+    seed : int
+    force : bool
+        Fit although nothing has changed, and replace the results of another fit.
+    show_small_cells : bool
+        Whether Kaplan-Meier numbers of real patients are told where fewer than five are at risk.
+    progress : callable
+        Called with the name of each step, steps done, and steps in all.
+
+    Raises
+    ------
+    InputError
+        If ``output`` holds something else.
+    """
+    question = asked.question
+    subject = f"{question.analysis.name} on {question.cohort.name}"
+    sources = [path for path in (asked.model.path, question.cohort.path) if path is not None]
+    check_output(output, subject=subject, sources=sources, force=force)
+    inputs = {
+        f"models/{asked.model.path.name}": asked.model.sha256,
+        f"cohort {question.cohort.name}": question.cohort.sha256,
+        "small cells": "shown" if show_small_cells else "kept back",
+        "code": code_hash(),
+    }
+    private = output / "patient_level.nc"
+    if not force and (earlier := kept(output, inputs, seed)) is not None:
+        held = private if private.exists() else None
+        return FitOutcome(output, True, earlier.headlines, earlier.not_converged, held)
+    progress("Sampling (the first fit of a model compiles it: up to 20 seconds)", 0, 3)
+    fit = fit_survival(question, seed=seed, identity={"model_file": asked.model.text, "cohort": question.cohort.name})
+    progress("Estimands and cross-checks", 1, 3)
+    made_with = provenance(subject, inputs, seed)
+    results = fit_results(
+        fit, asked.model, implied=asked.implied, provenance=made_with, show_small_cells=show_small_cells
+    )
+    progress("Writing tables, figures and the page", 2, 3)
+    told = Told(fit_headlines(results), list(fit.convergence.reasons))
+    with folder_replaced(output) as fresh:
+        _write(results, told, fresh)
+    held = private if private.exists() else None
+    return FitOutcome(output, False, told.headlines, told.not_converged, held)
+
+
+def fit_headlines(results: FitResults) -> list[str]:
+    """The hazard ratios, most certain first, and the cohort's median, in a line each."""
+    table = results.estimands
+    ratios = table[table["estimand"] == "hazard_ratio"]
+    certainty = (ratios["p_gt_1"] - 0.5).abs().sort_values(ascending=False, kind="stable").index
+    median = table[(table["estimand"] == "median") & (table["factor"] == "")]
+    return [_median_line(row) for _, row in median.iterrows()] + [
+        _ratio_line(row) for _, row in ratios.loc[certainty].iterrows()
+    ]
+
+
+def _ratio_line(row: pd.Series) -> str:
+    name = f"{row['factor']} {row['level']}" if row["level"] not in ("", "1") else str(row["factor"])
+    error = float(row["mcse"])
+    interval = interval_text(ratio_text(row["q025"], error), ratio_text(row["q975"], error))
+    against = f" {row['comparator']}" if str(row["comparator"]).startswith("per ") else ""
+    return (
+        f"{name}: hazard ratio{against} {ratio_text(row['median'], error)} (95% {interval}), "
+        f"P(HR > 1) {probability_text(row['p_gt_1'])}"
+    )
+
+
+def _median_line(row: pd.Series) -> str:
+    error = float(row["mcse"])
+    interval = interval_text(number_text(row["q025"], error), number_text(row["q975"], error))
+    return f"Median of the cohort: {number_text(row['median'], error)} months (95% {interval})"
+
+
+def _implied(row: pd.Series) -> str:
+    if row["estimand"] == "median":
+        interval = interval_text(number_text(row["q025"]), number_text(row["q975"]))
+        return f"median of the reference profile {number_text(row['median'])} months (95% {interval})"
+    interval = interval_text(probability_text(row["q025"]), probability_text(row["q975"]))
+    return f"event-free at {row['time']:g} months {probability_text(row['median'])} (95% {interval})"
+
+
+def _write(results: FitResults, told: Told, folder: Path) -> None:
+    save_fit(results.fit, folder)
+    for name, table in {
+        "estimands": results.estimands,
+        "crosscheck": results.crosscheck,
+        "curves": results.curves,
+        "diagnostics": results.diagnostics,
+        "prior": results.implied,
+    }.items():
+        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+    write_record(folder, results.provenance, told)
