@@ -171,16 +171,13 @@ def check_cohort(
 
 
 def _commands_to_fit(endpoints: list[str], cohort: str) -> list[str]:
-    """How to fit the built-in model of each endpoint; empty while there is no such command."""
+    """How to fit the built-in model of each endpoint, or any model where none of them has one."""
     from shlex import quote
 
     from ixa_bayes.study.locate import builtin_names
 
-    if "fit" not in {command.name for command in app.registered_commands}:
-        return []
-    models = [f"{endpoint}_weibull" for endpoint in endpoints]
-    known = [model for model in models if model in builtin_names("model")]
-    return [f"ixa-bayes fit {model} --cohort {quote(cohort)}" for model in known or ["MODEL"]]
+    models = [f"{endpoint}_weibull" for endpoint in endpoints if f"{endpoint}_weibull" in builtin_names("model")]
+    return [f"ixa-bayes fit {model} --cohort {quote(cohort)}" for model in models or ["MODEL"]]
 
 
 @app.command(epilog="Example: ixa-bayes audit zhou2026")

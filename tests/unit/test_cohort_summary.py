@@ -116,12 +116,16 @@ def test_check_cohort_without_an_event_and_without_a_censoring(tmp_path: Path, e
     assert f"os: {9 * event} events" in done.output
 
 
-def test_check_cohort_ends_with_the_command_to_fit_once_there_is_one() -> None:
+def test_check_cohort_ends_with_the_command_to_fit(tmp_path: Path) -> None:
     done = RUN.invoke(app, ["check-cohort", "example_cohort"])
-    has_fit = "fit" in {
-        command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands
-    }
-    assert ("ixa-bayes fit pfs_weibull --cohort example_cohort" in done.output) == has_fit
+    assert done.output.splitlines()[-2:] == [
+        "Next: ixa-bayes fit pfs_weibull --cohort example_cohort",
+        "Next: ixa-bayes fit os_weibull --cohort example_cohort",
+    ]
+    file = tmp_path / "my table.csv"
+    file.write_text("patient,relapse_time,relapse_event\nA,1,1\nB,2,0\n", encoding="utf-8")
+    done = RUN.invoke(app, ["check-cohort", str(file)])
+    assert done.output.splitlines()[-1] == f"Next: ixa-bayes fit MODEL --cohort '{file}'"
 
 
 def test_check_cohort_shows_ids_only_when_asked(tmp_path: Path) -> None:
