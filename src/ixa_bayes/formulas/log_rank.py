@@ -27,6 +27,10 @@ _BATCHES: Final = 20
 _LARGEST_LOG_HR: Final = 8.0
 
 
+class OutOfReachError(ValueError):
+    """No hazard ratio makes a z as large as the printed one likely."""
+
+
 @dataclass(frozen=True)
 class CalibratedLogRank:
     """The hazard ratio that a log-rank z implies, by simulation, beside the formula's.
@@ -149,8 +153,10 @@ def calibrate_log_rank(
 
     Raises
     ------
+    OutOfReachError
+        If no hazard ratio up to exp(8) makes so large a z likely.
     ValueError
-        If an input is none of these, or no hazard ratio up to exp(8) makes so large a z likely.
+        If an input is none of these.
     """
     check_design(n_1, n_2, events=events, z=z, replicates=replicates)
     cohorts = LogRankCohorts(n_1, n_2, events=events, censoring=censoring, replicates=replicates, seed=seed)
@@ -221,7 +227,7 @@ def _solve(cohorts: LogRankCohorts, z: float) -> float:
     while sign * excess(sign * far) < 0:
         far *= 1.5
         if far > _LARGEST_LOG_HR:
-            raise ValueError(
+            raise OutOfReachError(
                 f"no hazard ratio gives groups of {cohorts.n_1} and {cohorts.n_2} with {cohorts.events} events "
                 f"a mean z of {z:.3f}; check the p value, the sizes and the events."
             )

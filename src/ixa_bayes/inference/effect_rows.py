@@ -9,7 +9,8 @@ from scipy.special import ndtr
 from ixa_bayes.formulas.log_rank_likelihood import ConfidenceDistribution, GridPosterior
 from ixa_bayes.formulas.normal import IntervalPosterior, NormalPosterior, NormalPrior, summarise_hazard_ratio
 from ixa_bayes.models.effects import EffectAnalysis
-from ixa_bayes.study.effects import Comparison
+from ixa_bayes.study.effects import Comparison, PrintedRatio
+from ixa_bayes.study.log_rank import LogRankPrint
 
 EVIDENCE_KIND: Final = "published_effect"
 FLAT: Final = "flat"
@@ -73,6 +74,23 @@ def about(comparison: Comparison, *, source: str, printed: str, ledger_rows: Seq
         "ledger_rows": ";".join(ledger_rows),
         "evidence_kind": EVIDENCE_KIND,
     }
+
+
+def about_ratio(ratio: PrintedRatio) -> Row:
+    """What a printed ratio is about, and how it is printed."""
+    printed = f"HR {ratio.hazard_ratio.text}"
+    if ratio.lower and ratio.upper:
+        printed += f" ({100 * ratio.ci_prob:g}% CI {ratio.lower.text} to {ratio.upper.text})"
+    if ratio.p:
+        printed += f", p {ratio.p}"
+    return about(ratio.comparison, source=ratio.adjustment, printed=printed, ledger_rows=ratio.ledger_rows)
+
+
+def about_log_rank(item: LogRankPrint, *, source: str) -> Row:
+    """What a log-rank test is about, and how it is printed."""
+    p = item.p.text if item.p.operator != "=" else f"= {item.p.number.text}"
+    medians = f", medians {item.medians[0]} and {item.medians[1]}" if all(item.medians) else ""
+    return about(item.comparison, source=source, printed=f"log-rank p {p}{medians}", ledger_rows=item.ledger_rows)
 
 
 def estimate_cells(log_hazard_ratio: float, standard_error: float) -> Row:

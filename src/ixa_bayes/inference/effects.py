@@ -12,10 +12,11 @@ from ixa_bayes.formulas.credibility import PrintedCredibility, analyse_printed_c
 from ixa_bayes.formulas.normal import NormalPosterior, NormalPrior, update_normal
 from ixa_bayes.formulas.printed import PrintedNumber
 from ixa_bayes.inference.effect_priors import LiteraturePriors
+from ixa_bayes.inference.effect_routes import extraction_table
 from ixa_bayes.inference.effect_rows import (
     EVIDENCE_KIND,
     Row,
-    about,
+    about_ratio,
     conflict_cells,
     estimate_cells,
     hazard_ratio_columns,
@@ -43,6 +44,8 @@ class HazardRatioReanalysis:
         One row per printed interval: the analysis of credibility.
     calibration : pd.DataFrame
         Log-rank p values read by formula and by simulation.
+    extraction : pd.DataFrame
+        Every route from each print to a hazard ratio, beside each other.
     literature : pd.DataFrame
         Hazard ratios of the same factors in other studies, as a check of plausibility, and which
         of them may inform a prior.
@@ -53,6 +56,7 @@ class HazardRatioReanalysis:
     hazard_ratios: pd.DataFrame
     credibility: pd.DataFrame
     calibration: pd.DataFrame
+    extraction: pd.DataFrame
     literature: pd.DataFrame
     not_extractable: pd.DataFrame
 
@@ -111,28 +115,20 @@ def reanalyse_hazard_ratios(
         hazard_ratios=pd.DataFrame(rows, columns=hazard_ratio_columns(analysis)),
         credibility=_credibility_table(ratios),
         calibration=calibration_table(prints, simulated),
+        extraction=extraction_table(study, analysis, ratios=ratios, prints=prints, simulated=simulated),
         literature=literature.table(comparisons),
         not_extractable=_not_extractable_table([*without_error, *without_effect]),
     )
 
 
 def _rows_of_ratio(ratio: PrintedRatio, *, priors: Sequence[NormalPrior], analysis: EffectAnalysis) -> Iterator[Row]:
-    shared = _about_ratio(ratio) | estimate_cells(ratio.log_hazard_ratio, ratio.standard_error)
+    shared = about_ratio(ratio) | estimate_cells(ratio.log_hazard_ratio, ratio.standard_error)
     flat = NormalPosterior(np.asarray(ratio.log_hazard_ratio), np.asarray(ratio.standard_error))
     yield shared | prior_cells(None) | normal_cells(flat, analysis)
     for prior in priors:
         posterior = update_normal(ratio.log_hazard_ratio, ratio.standard_error, prior=prior)
         conflict = conflict_cells(ratio.log_hazard_ratio, ratio.standard_error, prior)
         yield shared | prior_cells(prior) | normal_cells(posterior, analysis) | conflict
-
-
-def _about_ratio(ratio: PrintedRatio) -> Row:
-    printed = f"HR {ratio.hazard_ratio.text}"
-    if ratio.lower and ratio.upper:
-        printed += f" ({100 * ratio.ci_prob:g}% CI {ratio.lower.text} to {ratio.upper.text})"
-    if ratio.p:
-        printed += f", p {ratio.p}"
-    return about(ratio.comparison, source=ratio.adjustment, printed=printed, ledger_rows=ratio.ledger_rows)
 
 
 def _credibility_table(ratios: Sequence[PrintedRatio]) -> pd.DataFrame:
@@ -148,7 +144,7 @@ def _credibility_row(ratio: PrintedRatio, lower: PrintedNumber, upper: PrintedNu
     found: PrintedCredibility = analyse_printed_credibility(lower, upper, ci_prob=ratio.ci_prob)
     exact = found.as_printed
     limits, advocacy = found.scepticism_limits, found.advocacy_limits
-    return _about_ratio(ratio) | {
+    return about_ratio(ratio) | {
         "significant": exact.significant,
         "touches_one": found.touches_one,
         "scepticism_limit_hr": _ratio_or_nan(exact.scepticism_limit),

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
-from ixa_bayes.formulas.log_rank import CalibratedLogRank, Censoring, calibrate_log_rank
+from ixa_bayes.formulas.log_rank import CalibratedLogRank, Censoring, OutOfReachError, calibrate_log_rank
 from ixa_bayes.formulas.log_rank_likelihood import Bound, LogRankCurve, simulate_curve
 from ixa_bayes.formulas.normal import (
     IntervalPosterior,
@@ -23,7 +24,7 @@ from ixa_bayes.formulas.normal import (
 from ixa_bayes.inference.effect_rows import (
     EVIDENCE_KIND,
     Row,
-    about,
+    about_log_rank,
     conflict_cells,
     estimate_cells,
     interval_cells,
@@ -48,7 +49,8 @@ class Simulated:
     Attributes
     ----------
     calibrated : dict of censoring design to CalibratedLogRank
-        Empty where p is printed as ``>`` a bound: it names no hazard ratio to calibrate at.
+        Empty where p is printed as ``>`` a bound, which names no hazard ratio to calibrate at, and without
+        the designs under which none gives so small a p.
     curve : LogRankCurve
         Of the printed z, or of its bound, under the first censoring design of the analysis.
     """
@@ -74,18 +76,18 @@ def simulate(prints: Sequence[LogRankPrint], analysis: EffectAnalysis, *, seed: 
 
 def _simulate_one(item: LogRankPrint, analysis: EffectAnalysis, *, seed: int) -> Simulated:
     replicates, designs = analysis.calibration.replicates, analysis.calibration.censoring
-    calibrated = {
-        design: calibrate_log_rank(
-            item.n_level,
-            item.n_comparator,
-            events=item.n_events,
-            z=_signed_z(item),
-            censoring=design,
-            replicates=replicates,
-            seed=seed,
-        )
-        for design in (designs if item.p.operator in ("=", "<", "<=") else ())
-    }
+    calibrated = {}
+    for design in designs if item.p.operator in ("=", "<", "<=") else ():
+        with suppress(OutOfReachError):  # its rows then say that no hazard ratio fits
+            calibrated[design] = calibrate_log_rank(
+                item.n_level,
+                item.n_comparator,
+                events=item.n_events,
+                z=_signed_z(item),
+                censoring=design,
+                replicates=replicates,
+                seed=seed,
+            )
     curve = simulate_curve(
         item.n_level,
         item.n_comparator,
@@ -110,13 +112,13 @@ def log_rank_rows(
     if item.p.operator != "=":
         cells = curve_interval_cells(simulated.curve, _bound(item), priors=priors, analysis=analysis)
         for prior, numbers in zip(priors, cells, strict=True):
-            shared = _shared(item, CALIBRATED) | estimate_cells(math.nan, math.nan)
+            shared = about_log_rank(item, source=CALIBRATED) | estimate_cells(math.nan, math.nan)
             yield shared | prior_cells(prior) | numbers
     if item.p.operator in ("=", "<", "<="):
         source = CALIBRATED if item.p.operator == "=" else CALIBRATED + EDGE
         cells = curve_point_cells(simulated.curve, priors=priors, analysis=analysis)
         for stated, numbers in zip((None, *priors), cells, strict=True):
-            yield _shared(item, source) | estimate | prior_cells(stated) | numbers
+            yield about_log_rank(item, source=source) | estimate | prior_cells(stated) | numbers
 
 
 def _signed_z(item: LogRankPrint) -> float:
@@ -146,10 +148,10 @@ def _formula_rows(item: LogRankPrint, *, priors: Sequence[NormalPrior], analysis
     if item.p.operator != "=":
         for prior in priors:
             posterior = _interval_posterior(item, information, prior)
-            shared = _shared(item, FORMULA) | estimate_cells(math.nan, standard_error)
+            shared = about_log_rank(item, source=FORMULA) | estimate_cells(math.nan, standard_error)
             yield shared | prior_cells(prior) | interval_cells(posterior, analysis)
     if item.p.operator in ("=", "<", "<="):
-        shared = _shared(item, FORMULA if item.p.operator == "=" else FORMULA + EDGE)
+        shared = about_log_rank(item, source=FORMULA if item.p.operator == "=" else FORMULA + EDGE)
         shared |= estimate_cells(log_hazard_ratio, standard_error)
         flat = NormalPosterior(np.asarray(log_hazard_ratio), np.asarray(standard_error))
         yield shared | prior_cells(None) | normal_cells(flat, analysis)
@@ -157,13 +159,6 @@ def _formula_rows(item: LogRankPrint, *, priors: Sequence[NormalPrior], analysis
             updated = update_normal(log_hazard_ratio, standard_error, prior=prior)
             conflict = conflict_cells(log_hazard_ratio, standard_error, prior)
             yield shared | prior_cells(prior) | normal_cells(updated, analysis) | conflict
-
-
-def _shared(item: LogRankPrint, source: str) -> Row:
-    p = item.p.text if item.p.operator != "=" else f"= {item.p.number.text}"
-    medians = f", medians {item.medians[0]} and {item.medians[1]}" if all(item.medians) else ""
-    printed = f"log-rank p {p}{medians}"
-    return about(item.comparison, source=source, printed=printed, ledger_rows=item.ledger_rows)
 
 
 def calibration_table(prints: Sequence[LogRankPrint], simulated: Sequence[Simulated]) -> pd.DataFrame:
