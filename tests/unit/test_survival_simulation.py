@@ -44,7 +44,7 @@ def _cumulative(law: str, time: np.ndarray) -> np.ndarray:
     if law == "weibull":
         return np.asarray(-weibull_min(c=1.3, scale=np.exp(3.0 / 1.3)).logsf(time))
     spent = np.minimum(time, 4), np.clip(time - 4, 0, 5), np.clip(time - 9, 0, None)
-    return 0.05 * spent[0] + 0.2 * spent[1] + 0.02 * spent[2]
+    return np.asarray(0.05 * spent[0] + 0.2 * spent[1] + 0.02 * spent[2])
 
 
 def _covariate() -> np.ndarray:
