@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ixa_bayes.errors import InputError, Problem
     from ixa_bayes.inference.effects import reanalyse_hazard_ratios
     from ixa_bayes.inference.response import reanalyse_response
+    from ixa_bayes.inference.survival import fit
+    from ixa_bayes.inference.survival_tables import estimand_table
     from ixa_bayes.models.analysis import models_for, read_model
     from ixa_bayes.report.run import reanalyse
     from ixa_bayes.study.audit import audit
@@ -29,6 +31,8 @@ _HOMES: Final = {
     "audit": "study.audit",
     "count_table": "study.counts",
     "count_tables": "study.counts",
+    "estimand_table": "inference.survival_tables",
+    "fit": "inference.survival",
     "models_for": "models.analysis",
     "read_cohort": "cohort.table",
     "read_model": "models.analysis",
@@ -46,6 +50,8 @@ __all__ = [
     "audit",
     "count_table",
     "count_tables",
+    "estimand_table",
+    "fit",
     "models_for",
     "read_cohort",
     "read_model",

@@ -92,6 +92,18 @@ def test_what_is_no_analysis_is_told_with_what_to_pass(study: ib.Study) -> None:
         ib.reanalyse_response(study, swapped, seed=1)
 
 
+def test_a_fit_takes_names_and_tells_what_does_not_fit() -> None:
+    with pytest.raises(
+        InputError, match=r"model orr: found kind response; must be survival here.*built in: .*pfs_weibull"
+    ):
+        ib.fit("orr", "example_cohort", seed=1)
+    with pytest.raises(InputError, match="cohort 'example_cohrt': found neither a path nor a built-in name"):
+        ib.fit("pfs_weibull", "example_cohrt", seed=1)
+    cohort: Any = ib.read_cohort("example_cohort")
+    with pytest.raises(TypeError, match=r"analysis is a Cohort; pass a model file of kind survival"):
+        ib.fit(cohort, cohort, seed=1)
+
+
 def test_unknown_names_of_a_table_are_all_told() -> None:
     with pytest.raises(InputError) as error:
         ib.count_table("zhou2026", "everyone", "orr", "pi_refractry")
