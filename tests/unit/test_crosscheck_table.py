@@ -106,14 +106,24 @@ def test_separation_shows_where_the_ratio_runs() -> None:
     assert tests["note"].str.contains("separation").all()
 
 
-def test_methods_for_exact_times_are_not_available_between_visits() -> None:
+def test_events_between_visits_are_taken_at_the_later_visit_and_every_answer_says_so() -> None:
     between = np.arange(SIZE) < 5
     rows = crosscheck_table(TIME, EVENT, design=DESIGN, terms=TERMS, cuts=CUTS, interval_censored=between)
     full = crosscheck_table(TIME, EVENT, design=DESIGN, terms=TERMS, cuts=CUTS)
-    assert rows[["method", "factor", "level"]].equals(full[["method", "factor", "level"]])
-    assert rows["estimate"].isna().all()
-    known = f"not available: {EVENT[:5].sum()} events are known only to lie between two visits"
-    assert (rows["note"] == known).all()
+    pd.testing.assert_frame_equal(rows.drop(columns="note"), full.drop(columns="note"))
+    answered = rows["estimate"].notna()
+    assert (
+        rows.loc[answered, "note"].str.endswith("taken at the later visit").sum()
+        == (answered & ~rows["method"].isin(("weibull_mle", "piecewise_mle"))).sum()
+    )
+    late = rows[rows["method"].isin(("weibull_mle", "piecewise_mle"))]["note"]
+    assert late.str.contains("taken at the later visit, so all its times are late").all()
+    assert rows.loc[~answered, "note"].equals(full.loc[~answered, "note"])
+    assert rows["note"].str.contains("3 groups, this factor alone; events between").any()
+
+
+def test_where_no_event_lies_between_visits_nothing_is_said_of_them() -> None:
+    full = crosscheck_table(TIME, EVENT, design=DESIGN, terms=TERMS, cuts=CUTS)
     censored = crosscheck_table(TIME, EVENT, design=DESIGN, terms=TERMS, cuts=CUTS, interval_censored=~EVENT)
     pd.testing.assert_frame_equal(censored, full)
     with pytest.raises(ValueError, match="one value for each"):

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ixa_bayes.crosscheck.cox import Transform, cox, proportionality_test
+from ixa_bayes.crosscheck.curves import INTERVAL_CENSORED
 from ixa_bayes.crosscheck.firth import firth_cox
 from ixa_bayes.crosscheck.log_rank import log_rank
 from ixa_bayes.crosscheck.observations import (
@@ -38,9 +39,12 @@ COLUMNS: Final = {
     "note": "'not available: ' and the reason where the method has no answer, or what to know about the answer",
 }
 GLOBAL: Final = "GLOBAL"
+NOT_AVAILABLE: Final = "not available"
+"""How the note of a row without an answer begins."""
 TRANSFORMS: Final[tuple[Transform, ...]] = ("km", "rank", "identity")
 
 _EXACT_TIME: Final = "none needed (continuous time)"
+_LATE: Final = f"{INTERVAL_CENSORED}, so all its times are late by part of the time between visits"
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,9 @@ def crosscheck_table(
     cuts : sequence of float, optional
         Cut-points of the piecewise-exponential model, in months.
     interval_censored : array_like of bool, shape (row,), optional
-        Rows whose event is only known to lie between two visits. These methods take exact times, and the
-        later visit would bias them, so with any such row every method is "not available".
+        Rows whose event is only known to lie between two visits. These methods take exact times, so they have
+        it at the later visit, as papers do; every answer says so, and those that model the times themselves
+        (Weibull, piecewise-exponential) that their times are late.
     ci_prob : float
 
     Returns
@@ -106,23 +111,33 @@ def crosscheck_table(
         raise ValueError(f"terms name {unknown}, which are no columns of the design ({list(design.columns)}).")
     named = {str(name): Term(str(name)) for name in design.columns} | dict(terms or {})
     asked = _Question(data, design.set_axis([str(name) for name in design.columns], axis=1), named, cuts, ci_prob)
-    reason = _between_visits(data, interval_censored)
     rows: list[_Row] = []
     for method, (ties, fit) in _RATIOS.items():
-        rows += _ratios(asked, method, ties=ties, fit=_refused(reason) if reason else fit)
-    rows += _log_ranks(asked, reason)
-    rows += [row for transform in TRANSFORMS for row in _proportionality(asked, transform, reason=reason)]
+        rows += _ratios(asked, method, ties=ties, fit=fit)
+    rows += _log_ranks(asked)
+    rows += [row for transform in TRANSFORMS for row in _proportionality(asked, transform)]
+    if _between_visits(data, interval_censored):
+        rows = [row | {"note": _at_later_visit(row)} for row in rows]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _between_visits(data: FollowUp, interval_censored: ArrayLike | None) -> str | None:
+def _between_visits(data: FollowUp, interval_censored: ArrayLike | None) -> bool:
+    """Whether any event is only known to lie between two visits."""
     if interval_censored is None:
-        return None
+        return False
     between = np.asarray(interval_censored, dtype=bool)
     if between.shape != data.time.shape:
         raise ValueError(f"interval_censored needs one value for each of the {data.time.size} rows.")
-    events = int(data.weight[between & data.event].sum())
-    return f"{events} events are known only to lie between two visits" if events else None
+    return bool(np.any(between & data.event))
+
+
+def _at_later_visit(row: "_Row") -> str:
+    """The note of a row, with what was done about events between two visits; a missing answer needs no more."""
+    note = str(row["note"])
+    if note.startswith(NOT_AVAILABLE):
+        return note
+    told = _LATE if row["ties"] == _EXACT_TIME else INTERVAL_CENSORED
+    return f"{note}; {told}" if note else told
 
 
 class _Arrays(TypedDict):
@@ -185,13 +200,6 @@ _RATIOS: Final[Mapping[str, tuple[str, _Fit]]] = {
 }
 
 
-def _refused(reason: str) -> _Fit:
-    def refuse(_: _Question) -> pd.DataFrame:
-        raise NotAvailableError(reason)
-
-    return refuse
-
-
 def _ratios(asked: _Question, method: str, *, ties: str, fit: _Fit) -> Iterator[_Row]:
     shared: _Row = {"method": method, "quantity": "hazard_ratio", "ties": ties}
     try:
@@ -219,7 +227,7 @@ def _note(row: "pd.Series[float]", *, beside_infinite: bool) -> str:
     return "another hazard ratio of this fit runs to 0 or infinity" if beside_infinite else ""
 
 
-def _log_ranks(asked: _Question, reason: str | None) -> Iterator[_Row]:
+def _log_ranks(asked: _Question) -> Iterator[_Row]:
     columns: dict[str, list[str]] = {}
     for name in asked.design.columns:
         columns.setdefault(asked.terms[name].factor, []).append(name)
@@ -227,8 +235,6 @@ def _log_ranks(asked: _Question, reason: str | None) -> Iterator[_Row]:
         shared: _Row = {"method": "log_rank", "factor": factor, "level": "", "quantity": "chi_square"}
         shared["ties"] = "hypergeometric variance"
         try:
-            if reason:
-                raise NotAvailableError(reason)
             test = log_rank(**asked.patients, group=_groups(asked.design[names]))
         except NotAvailableError as none:
             yield {**shared, **_nothing(none)}
@@ -243,12 +249,10 @@ def _groups(columns: pd.DataFrame) -> ArrayLike:
     return columns.groupby(list(columns)).ngroup().to_numpy()
 
 
-def _proportionality(asked: _Question, transform: Transform, *, reason: str | None) -> Iterator[_Row]:
+def _proportionality(asked: _Question, transform: Transform) -> Iterator[_Row]:
     shared: _Row = {"method": f"proportionality_{transform}", "quantity": "chi_square", "ties": "Efron"}
     terms = {**asked.terms, GLOBAL: Term(GLOBAL)}
     try:
-        if reason:
-            raise NotAvailableError(reason)
         table = proportionality_test(**asked.patients, design=asked.design, transform=transform)
     except NotAvailableError as none:
         for term in (terms[name] for name in (*asked.design.columns, GLOBAL)):
