@@ -1,5 +1,6 @@
 """Draws from the priors against scipy's laws, and what they imply against closed forms."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ from scipy.stats import t as student_t
 
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.inference.survival import SurvivalQuestion, log_prior, question_of
-from ixa_bayes.inference.survival_estimands import survival
+from ixa_bayes.inference.survival_estimands import standardised, survival
 from ixa_bayes.inference.survival_prior import implied_by_prior, prior_as_fit, prior_draws
 from ixa_bayes.models.piecewise import root_distances
-from ixa_bayes.models.survival_analysis import SurvivalAnalysis
+from ixa_bayes.models.survival_analysis import StudentTPrior, SurvivalAnalysis
 
 SIZE = 4000
 NORMAL = {"kind": "normal", "mean": 0.3, "sd": 0.7, "source": "test"}
@@ -33,11 +34,11 @@ BASELINES: dict[str, dict[str, Any]] = {
 }
 TABLE = pd.DataFrame(
     {
-        "patient": range(6),
-        "pfs_time": [2.0, 5.0, 9.0, 14.0, 20.0, 33.0],
-        "pfs_event": [1, 1, 0, 1, 0, 1],
-        "age": [50, 61, 64, 70, 77, 80],
-        "marker": [0, 1, 0, 1, 0, 0],
+        "patient": range(7),
+        "pfs_time": [2.0, 5.0, 9.0, 14.0, 20.0, 33.0, 35.0],
+        "pfs_event": [1, 1, 0, 1, 0, 1, 0],
+        "age": [50, 61, 64, 70, 77, 80, 82],
+        "marker": [0, 1, 0, 1, 0, 0, 0],
     }
 )
 
@@ -140,6 +141,19 @@ def test_without_covariates_the_cohort_is_its_reference_profile(law: str) -> Non
     told = implied_by_prior(_question(law, covariates=False), 4, size=500)
     numbers = told.set_index("population")[["median", "q025", "q975"]].astype(float)
     np.testing.assert_allclose(numbers.loc["cohort"], numbers.loc["reference_profile"], rtol=1e-7)
+
+
+@pytest.mark.parametrize("law", BASELINES)
+def test_a_prior_with_tails_beyond_all_numbers_is_told_exactly(law: str) -> None:
+    """By the definition of a quantile: the share of prior draws whose cohort has its median by then."""
+    question = _question(law)
+    cauchy = StudentTPrior(kind="student_t", scale=2.5, df=1, source="test")
+    heavy = replace(question, design=replace(question.design, priors={"age": cauchy, "marker": cauchy}))
+    told = implied_by_prior(heavy, 8).set_index(["estimand", "population"]).loc[("median", "cohort")]
+    with np.errstate(over="ignore"):
+        patients = standardised(prior_as_fit(heavy, 4000, np.random.default_rng(8)))
+        reached = patients.survival([float(told[name]) for name in ("q025", "median", "q975")]) <= 0.5
+    np.testing.assert_allclose(reached.mean(("chain", "draw")), [0.025, 0.5, 0.975], atol=1e-3)
 
 
 def test_every_estimand_can_be_asked_of_the_prior() -> None:

@@ -11,6 +11,7 @@ Hernán & Robins (2020), Causal Inference: What If, ch. 13 and 17 (standardisati
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import xarray as xr
@@ -29,6 +30,8 @@ FloatArray = NDArray[np.float64]
 
 TIME = "time"
 SAMPLE = "sample"
+_NEVER_BEYOND: Final = (1e-30, 1e30)
+"""Months; powers of them are still numbers."""
 
 
 def hazard_ratios(fit: SurvivalFit) -> xr.DataArray:
@@ -168,7 +171,8 @@ class Standardised:
 
         The root of the mean survival curve, bracketed by the shortest and the longest of the patients' own quantiles.
         """
-        own = self._law(self.parameters).quantile(_share(prob), self.eta)
+        # A heavy-tailed prior has draws whose times are 0 or infinite in floating point; the logarithm needs a number.
+        own = self._law(self.parameters).quantile(_share(prob), self.eta).clip(*_NEVER_BEYOND)
         shortest, longest = own.min(ROW), own.max(ROW)
         parameters, eta = _flat(self.parameters), _flat(self.eta.to_dataset(name="eta"))["eta"]
 
@@ -227,8 +231,11 @@ def _flat(draws: xr.Dataset) -> xr.Dataset:
 def _root(
     function: Callable[..., FloatArray], bracket: tuple[FloatArray, FloatArray], *, args: tuple[object, ...]
 ) -> FloatArray:
-    """Root within each bracket, to ten digits of a log time."""
+    """Root of a falling function within each bracket, to ten digits of a log time; the nearer end if outside."""
     found = find_root(function, bracket, args=args, tolerances={"xatol": 1e-10, "xrtol": 0, "fatol": 0, "frtol": 0})
+    if not np.all(found.success):
+        end = np.where(found.f_bracket[0] < 0, bracket[0], bracket[1])
+        return np.where(found.success, found.x, end)
     return np.asarray(found.x, dtype=float)
 
 
