@@ -1,5 +1,6 @@
 """The report in a real browser: whole, quiet, offline, and fit for phone, desk and paper."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,12 +127,47 @@ def test_sensible_on_paper(context: BrowserContext, report: Path) -> None:
     page.emulate_media(media="print")
     assert not page.locator("nav").is_visible()
     assert page.locator("h1").is_visible()
-    assert page.locator("#table-hazard-ratios").is_visible()
+    assert page.locator("#table-credibility").is_visible()
     cut = page.evaluate(
         "[...document.querySelectorAll('.scroll')].filter(s => getComputedStyle(s).overflowX !== 'visible').length"
     )
     assert cut == 0
     assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_paper_has_every_table_or_the_name_of_its_file(context: BrowserContext, report: Path) -> None:
+    page = open_page(context, report)
+    page.emulate_media(media="print")
+    lost = page.evaluate(
+        """() => [...document.querySelectorAll('table')].filter(table => !table.checkVisibility())
+          .filter(table => !table.closest('.on-screen')?.previousElementSibling?.matches('.on-paper'))
+          .map(table => table.id)"""
+    )
+    assert lost == []
+    assert all(note.is_visible() for note in page.locator(".on-paper").all())
+    folded = page.locator(":is(details.long, details.further):not(.on-screen *)").all()
+    assert all(details.evaluate("d => d.getBoundingClientRect().height > 8") for details in folded)
+
+
+def test_paper_is_not_endless(context: BrowserContext, report: Path) -> None:
+    pages = re.findall(rb"/Type /Page\b", open_page(context, report).pdf(format="A4"))
+    assert 1 <= len(pages) <= 30
+
+
+def test_phone_is_told_of_what_lies_beside_the_window(context: BrowserContext, report: Path) -> None:
+    page = open_page(context, report, width=390)
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
+    silent = page.evaluate(
+        """() => [...document.querySelectorAll('.scroll, .cards, .picture')]
+          .filter(box => box.scrollWidth > box.clientWidth + 1)
+          .filter(box => !box.previousElementSibling?.matches('.hint'))
+          .map(box => box.getAttribute('aria-label'))"""
+    )
+    assert silent == []
+    assert all(hint.is_visible() for hint in page.locator(".hint").all())
+    assert page.locator(".cards thead").first.is_hidden()
+    desk = open_page(context, report)
+    assert all(not hint.is_visible() for hint in desk.locator(".hint").all()[:5])
 
 
 def test_dark_mode_keeps_contrast(context: BrowserContext, report: Path) -> None:

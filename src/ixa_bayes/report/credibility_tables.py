@@ -12,8 +12,6 @@ from ixa_bayes.report.effect_tables import effect_short
 from ixa_bayes.report.wording import NO_LIMIT, Labels, interval_text, p_text, ratio_text
 
 _PRINTED_WITH_P: Final = re.compile(r"\((?P<level>[\d.]+)% CI (?P<lower>\S+) to (?P<upper>\S+)\), p (?P<p>\S+)$")
-_PRACTICALLY_NONE: Final = 1e4
-"""A limit that no hazard ratio reaches is none to a reader."""
 
 
 def credibility_table(credibility: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
@@ -22,8 +20,8 @@ def credibility_table(credibility: pd.DataFrame, labels: Labels, ledger: Ledger)
         (Column("Effect"), lambda row: f"{effect_short(row, labels)} ({row['source'].replace('_', ' ')})"),
         (Column("Printed"), lambda row: row["printed"]),
         (Column("Excludes 1?"), _excludes_one),
-        (Column("Leaves unconvinced who expects 95% of HRs within (or narrower)"), scepticism_words),
-        (Column("Convinces who expects 95% of HRs"), _advocacy_words),
+        (Column("A sceptic stays unconvinced who expects 95% of HRs within"), scepticism_words),
+        (Column("An advocate is convinced who expects 95% of HRs"), _advocacy_words),
         (Column("Estimate beyond that limit? (Matthews)"), lambda row: _yes_no(row["credible_by_matthews"])),
         (Column("p for intrinsic credibility (Held)", numeric=True), lambda row: p_text(row["p_intrinsic"])),
         (Column("Intrinsically credible? (Held)"), lambda row: _yes_no(row["intrinsically_credible"])),
@@ -72,14 +70,14 @@ def scepticism_words(row: dict[str, Any]) -> str:
     """The range of hazard ratios that a sceptic expects, if the finding just fails to convince."""
     if row["touches_one"]:
         ends = [row["scepticism_limit_hr_lowest"], row["scepticism_limit_hr_highest"]]
-        shown = " and ".join(dict.fromkeys(_limit_text(end) for end in ends if not math.isnan(end)))
+        shown = " and ".join(_limit_text(end) for end in ends if not math.isnan(end))
         return f"any range: no finite limit as printed (at the two ends of the rounding: {shown or 'none'})"
     limit = row["scepticism_limit_hr"]
     return "does not apply" if math.isnan(limit) else interval_text(ratio_text(1 / limit), ratio_text(limit))
 
 
 def _limit_text(limit: float) -> str:
-    return NO_LIMIT if limit >= _PRACTICALLY_NONE else ratio_text(limit)
+    return NO_LIMIT if math.isinf(limit) else ratio_text(limit)
 
 
 def _advocacy_words(row: dict[str, Any]) -> str:
@@ -87,4 +85,4 @@ def _advocacy_words(row: dict[str, Any]) -> str:
     if any(math.isnan(limit) for limit in limits):
         return "does not apply"
     shown = list(dict.fromkeys(_limit_text(limit) if limit else NO_LIMIT for limit in limits))
-    return f"on this side of 1: {NO_LIMIT}" if shown == [NO_LIMIT] else f"between 1 and {' or '.join(shown)}"
+    return f"between 1 and {shown[0]}" + "".join(f", or with {limit}" for limit in shown[1:])

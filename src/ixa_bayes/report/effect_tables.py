@@ -144,7 +144,7 @@ def hazard_ratio_table(hazard_ratios: pd.DataFrame, labels: Labels, ledger: Ledg
     """Every effect under every prior."""
     chances = [(Column(chance.label, numeric=True), chance.text) for chance in chances_of(hazard_ratios)]
     columns = [
-        (Column("Prior: belief before the paper"), lambda row: prior_label(row["prior"], row["prior_mean"])),
+        (Column("Prior (belief before)"), lambda row: prior_label(row["prior"], row["prior_mean"])),
         (Column("HR, median (95% interval)", numeric=True), _median_cell),
         *chances,
         (Column("P(practically 1)", numeric=True), _probability_of("p_practically_equal")),

@@ -7,7 +7,14 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from ixa_bayes.report import audit_tables, credibility_tables, effect_tables, response_tables, study_tables
+from ixa_bayes.report import (
+    audit_tables,
+    credibility_tables,
+    effect_tables,
+    extraction_tables,
+    response_tables,
+    study_tables,
+)
 from ixa_bayes.report.display import DisplayTable, Ledger, parted
 from ixa_bayes.report.drawing import DrawnFigure
 from ixa_bayes.report.results import Results
@@ -60,6 +67,7 @@ def render_page(results: Results, figures: Sequence[DrawnFigure]) -> str:
             input_hash=results.study.input_hash,
             n_statistics=len(results.study.statistics),
             conflicts=effect_tables.has_conflicts(results.hazard_ratios),
+            widest_spread=extraction_tables.widest_spread(results.extraction),
             driven_by_prior=bool(results.hazard_ratios["driven_by_prior"].any()),
             touches_one=bool(not results.credibility.empty and results.credibility["touches_one"].any()),
             clear=probability_text(CLEAR),
@@ -106,6 +114,7 @@ def _tables(results: Results, ledger: Ledger) -> dict[str, DisplayTable]:
         ),
         "counts": response_tables.counts_table(results.response_counts, labels, ledger),
         "calibration": effect_tables.calibration_table(results.calibration, labels, ledger),
+        "extraction": extraction_tables.extraction_table(results.extraction, labels, ledger),
         "diagnostics": response_tables.diagnostics_table(results.diagnostics, ledger),
     }
 

@@ -26,7 +26,7 @@ class Results:
         What the print allows as counts, table by table, and the literature prior or "none".
     response_priors : pd.DataFrame
         What each prior on a rate implies before any data.
-    hazard_ratios, credibility, calibration, not_extractable : pd.DataFrame
+    hazard_ratios, credibility, calibration, extraction, not_extractable : pd.DataFrame
         See :class:`ixa_bayes.inference.effects.HazardRatioReanalysis`.
     literature : pd.DataFrame
         Hazard ratios from other studies for the factors at hand: a check of plausibility.
@@ -49,6 +49,7 @@ class Results:
     hazard_ratios: pd.DataFrame
     credibility: pd.DataFrame
     calibration: pd.DataFrame
+    extraction: pd.DataFrame
     not_extractable: pd.DataFrame
     literature: pd.DataFrame
     diagnostics: pd.DataFrame

@@ -142,6 +142,7 @@ def compute(study: Study, models: list[ModelFile], *, seed: int, inputs: dict[st
         hazard_ratios=effects.hazard_ratios,
         credibility=effects.credibility,
         calibration=effects.calibration,
+        extraction=effects.extraction,
         not_extractable=effects.not_extractable,
         literature=effects.literature,
         diagnostics=_joined([found.diagnostics for found in rates]),
