@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ixa_bayes.report.results import Results
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "ixa_bayes"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -98,6 +100,17 @@ def test_every_name_linked_or_called_exists() -> None:
         if line.startswith("#")
     }
     assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= headings
+
+
+def test_the_folders_stand_in_the_order_that_is_enforced() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    folders = [
+        layer.removeprefix("ixa_bayes.") for layer in reversed(layers) if (PACKAGE / layer.partition(".")[2]).is_dir()
+    ]
+    assert re.findall(r"^src/ixa_bayes/(\w+)/ ", README, flags=re.MULTILINE) == folders
 
 
 def test_the_commands_told_exist(tmp_path: Path) -> None:
