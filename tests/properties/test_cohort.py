@@ -57,12 +57,14 @@ def rows(cohort: Cohort) -> pd.DataFrame:
     return pd.concat([table, covariates], axis=1).set_index("patient").sort_index()
 
 
+@settings(max_examples=50)
 @given(tables(), st.randoms())
 def test_the_order_of_rows_does_not_matter(table: pd.DataFrame, random: object) -> None:
     shuffled = table.sample(frac=1, random_state=random.randint(0, 2**31))  # type: ignore[attr-defined]  # untyped by hypothesis
     pd.testing.assert_frame_equal(rows(read_cohort(table)), rows(read_cohort(shuffled)))
 
 
+@settings(max_examples=50)
 @given(tables(), st.permutations(range(9)))
 def test_the_order_of_columns_does_not_matter(table: pd.DataFrame, order: list[int]) -> None:
     moved = table[[table.columns[i] for i in order]]
@@ -80,6 +82,7 @@ def test_a_file_is_the_table_that_was_written(table: pd.DataFrame) -> None:
     assert read_cohort(pl.DataFrame(table)).sha256 == read_cohort(table).sha256
 
 
+@settings(max_examples=50)
 @given(tables())
 def test_days_and_months_are_the_same_follow_up(table: pd.DataFrame) -> None:
     times = ["os_entry", "os_time", "os_time_lower"]
@@ -99,6 +102,7 @@ def test_a_decimal_comma_is_a_decimal_point(values: list[float]) -> None:
     np.testing.assert_array_equal(commas.value, pointed.value)
 
 
+@settings(max_examples=20)
 @given(tables())
 def test_reading_changes_nothing_of_the_callers(table: pd.DataFrame) -> None:
     before = io.BytesIO()
