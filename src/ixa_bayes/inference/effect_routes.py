@@ -60,6 +60,8 @@ EXTRACTION_COLUMNS: Final = [
     "se_highest",
     "hr_spread",
     "se_spread",
+    "log_hr_mcse",
+    "se_mcse",
     "applicable",
     "why_not",
     "assumptions",
@@ -88,6 +90,8 @@ class _Reading:
     found: ExtractedHazardRatio | None = None
     why_not: str = ""
     standard_errors: tuple[float, float] = (math.nan, math.nan)
+    log_hr_mcse: float = 0.0
+    se_mcse: float = 0.0
     further: tuple[str, ...] = ()
     ledger_rows: tuple[str, ...] = ()
 
@@ -248,7 +252,10 @@ def _by_simulation(design: Censoring, calibrated: CalibratedLogRank | None) -> _
     if calibrated is None:
         return _Reading(route, why_not="no hazard ratio makes so small a p value likely in simulated cohorts")
     assumptions = (TWO_SIDED, "proportional hazards without ties", _FOLLOW_UP[design])
-    return _Reading(route, ExtractedHazardRatio(route, calibrated.log_hr, calibrated.information, assumptions))
+    found = ExtractedHazardRatio(route, calibrated.log_hr, calibrated.information, assumptions)
+    # The standard error is V to the power of -1/2, so its relative error is half that of V.
+    se_mcse = found.standard_error * calibrated.information_mcse / calibrated.information / 2
+    return _Reading(route, found, log_hr_mcse=calibrated.log_hr_mcse, se_mcse=se_mcse)
 
 
 def _calibrated_route(design: Censoring) -> str:
@@ -341,5 +348,7 @@ def _cells(reading: _Reading, ledger_rows: str) -> Row:
         "se": error,
         "se_lowest": reading.standard_errors[0],
         "se_highest": reading.standard_errors[1],
+        "log_hr_mcse": reading.log_hr_mcse,
+        "se_mcse": reading.se_mcse,
         "assumptions": "; ".join([*reading.found.assumptions, *reading.further]),
     }
