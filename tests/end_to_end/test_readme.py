@@ -102,6 +102,11 @@ def test_every_name_linked_or_called_exists() -> None:
     assert set(re.findall(r"\]\(#([^)]+)\)", README)) <= headings
 
 
+def test_the_version_is_the_same_everywhere() -> None:
+    assert set(re.findall(r"ixa_bayes-([\d.]+)-py3-none-any\.whl", README)) == {ib.__version__}
+    assert f"\nversion: {ib.__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
 def test_the_folders_stand_in_the_order_that_is_enforced() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"
