@@ -17,6 +17,16 @@ from ixa_bayes.inference.posterior_file import data_hash
 from ixa_bayes.inference.sampling import SamplerSettings, sample
 from ixa_bayes.models.analysis import ModelFile, analysis_from
 from ixa_bayes.models.design_matrix import Design, design_of
+from ixa_bayes.models.missing import (
+    Patterns,
+    log_pattern_probability,
+    missing_log_prior,
+    missing_parameters,
+    pattern_data,
+    pattern_eta,
+    pattern_rows,
+    patterns_of,
+)
 from ixa_bayes.models.piecewise import (
     cut_points,
     piecewise_data,
@@ -35,7 +45,7 @@ from ixa_bayes.models.ratio_priors import (
     ratio_data,
 )
 from ixa_bayes.models.survival_analysis import PiecewiseBaseline, SurvivalAnalysis, WeibullBaseline
-from ixa_bayes.models.survival_likelihood import Law, Structure, log_likelihood
+from ixa_bayes.models.survival_likelihood import Law, Structure, log_likelihood, log_likelihood_of_patterns
 from ixa_bayes.models.survival_rows import ROW, SurvivalRows, survival_rows
 from ixa_bayes.models.weibull import weibull_data, weibull_law, weibull_log_prior, weibull_model, weibull_parameters
 
@@ -58,6 +68,8 @@ class SurvivalQuestion:
     cuts : tuple of float
         Cut-points of a piecewise-exponential baseline, in months; empty for a Weibull one.
     structure : Structure
+    patterns : Patterns
+        What the values of marginalised covariates can be.
     """
 
     analysis: SurvivalAnalysis
@@ -66,14 +78,19 @@ class SurvivalQuestion:
     rows: SurvivalRows
     cuts: tuple[float, ...]
     structure: Structure
+    patterns: Patterns
 
     def data(self) -> dict[str, ArrayLike]:
         """Rows and prior numbers as the compiled program takes them."""
-        baseline, design = self.analysis.baseline, self.design.matrix[by_family(self.design.priors)]
+        order = by_family(self.design.priors)
+        # A missing value stands at 0 before coding; the patterns add what is missing to it.
+        baseline, design = self.analysis.baseline, pattern_rows(self.design, self.patterns, 0)[order]
         if isinstance(baseline, WeibullBaseline):
             data = weibull_data(self.rows, design, baseline=baseline, structure=self.structure)
         else:
             data = piecewise_data(self.rows, design, baseline=baseline, cuts=self.cuts, structure=self.structure)
+        if self.patterns.covariates:
+            data |= pattern_data(self.patterns, self.analysis.missing, coefficients=order)
         return data | ratio_data(self.design.priors)
 
     def data_sha256(self) -> str:
@@ -162,6 +179,7 @@ def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
     n_normal, n_student_t = families(design.priors)
     baseline = analysis.baseline
     cuts = cut_points(baseline, rows) if isinstance(baseline, PiecewiseBaseline) else ()
+    patterns = patterns_of(design)
     structure = Structure(
         law=baseline.law,
         n_normal=n_normal,
@@ -171,8 +189,10 @@ def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
         between=bool(rows.between.any()),
         n_intervals=len(cuts) + 1 if isinstance(baseline, PiecewiseBaseline) else 0,
         walk=isinstance(baseline, PiecewiseBaseline) and baseline.walk is not None and bool(cuts),
+        n_marginalised=len(patterns.covariates),
+        n_predictors=patterns.predictors.shape[1] if patterns.covariates else 0,
     )
-    return SurvivalQuestion(analysis, cohort, design, rows, cuts, structure)
+    return SurvivalQuestion(analysis, cohort, design, rows, cuts, structure, patterns)
 
 
 def survival_program(structure: Structure) -> Program:
@@ -222,8 +242,7 @@ def fit_survival(
         "log_prior": log_prior(parameters, question),
     }
     if pointwise or (pointwise is None and question.rows.event.size <= POINTWISE_LIMIT):
-        law, eta = law_of(parameters, question.analysis), linear_predictor(parameters, question.design.matrix)
-        terms = log_likelihood(law, eta, question.rows).assign_coords({ROW: question.design.rows})
+        terms = pointwise_log_likelihood(parameters, question).assign_coords({ROW: question.design.rows})
         groups["log_likelihood"] = terms.to_dataset(name=LOG_LIKELIHOOD)
     posterior = xr.DataTree.from_dict(groups)
     posterior.attrs.update(
@@ -247,7 +266,19 @@ def parameters_of(draws: xr.Dataset, question: SurvivalQuestion) -> xr.Dataset:
         parameters = piecewise_parameters(draws, question.cuts)
     if question.design.priors:
         parameters[LOG_HAZARD_RATIO] = joined_ratios(draws, question.design.priors)
+    if question.patterns.covariates:
+        parameters = parameters.merge(missing_parameters(draws, question.patterns))
     return parameters
+
+
+def pointwise_log_likelihood(parameters: xr.Dataset, question: SurvivalQuestion) -> xr.DataArray:
+    """Log-likelihood of each row at each draw, dims (chain, draw, row); missing covariates are summed out."""
+    law = law_of(parameters, question.analysis)
+    if not question.patterns.covariates:
+        return log_likelihood(law, linear_predictor(parameters, question.design.matrix), question.rows)
+    eta = pattern_eta(parameters, question.design, question.patterns)
+    log_pattern = log_pattern_probability(parameters, question.patterns)
+    return log_likelihood_of_patterns(law, eta, question.rows, log_pattern=log_pattern)
 
 
 def log_prior(parameters: xr.Dataset, question: SurvivalQuestion) -> xr.Dataset:
@@ -259,6 +290,8 @@ def log_prior(parameters: xr.Dataset, question: SurvivalQuestion) -> xr.Dataset:
         density = piecewise_log_prior(parameters, baseline)
     if question.design.priors:
         density[LOG_HAZARD_RATIO] = log_ratio_prior(parameters[LOG_HAZARD_RATIO], question.design.priors)
+    if question.patterns.covariates:
+        density = density.merge(missing_log_prior(parameters, question.analysis.missing))
     return density
 
 

@@ -9,20 +9,22 @@ References
 Hernán & Robins (2020), Causal Inference: What If, ch. 13 and 17 (standardisation).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.optimize.elementwise import find_root
 
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.inference.survival import SurvivalFit, law_of, linear_predictor
-from ixa_bayes.models.profiles import Profile, profile_row, with_level
+from ixa_bayes.models.missing import PATTERN, log_pattern_probability, pattern_eta, pattern_rows
+from ixa_bayes.models.profiles import Profile, level_columns, profile_row
 from ixa_bayes.models.ratio_priors import COEFFICIENT, LOG_HAZARD_RATIO
-from ixa_bayes.models.survival_likelihood import Law
+from ixa_bayes.models.survival_likelihood import Law, pattern_posterior
 from ixa_bayes.models.survival_rows import ROW
 from ixa_bayes.study.hints import did_you_mean
 
@@ -141,8 +143,8 @@ class Standardised:
         Posterior draws, dims (chain, draw, ...).
     eta : xr.DataArray, dims (chain, draw, row)
         Of each distinct profile.
-    share : xr.DataArray, dims (row,)
-        Of the patients; adds up to 1.
+    share : xr.DataArray, dims (row,) or (chain, draw, row)
+        Of the patients; adds up to 1. By draw where covariates are missing.
     fit : SurvivalFit
     """
 
@@ -174,12 +176,14 @@ class Standardised:
         # A heavy-tailed prior has draws whose times are 0 or infinite in floating point; the logarithm needs a number.
         own = self._law(self.parameters).quantile(_share(prob), self.eta).clip(*_NEVER_BEYOND)
         shortest, longest = own.min(ROW), own.max(ROW)
-        parameters, eta = _flat(self.parameters), _flat(self.eta.to_dataset(name="eta"))["eta"]
+        parameters = _flat(self.parameters)
+        rows = _flat(xr.Dataset({"eta": self.eta, "share": self.share}))
 
         def missing(log_time: FloatArray, which: NDArray[np.int64]) -> FloatArray:
             chosen, time = {SAMPLE: which}, xr.DataArray(np.exp(log_time), dims=SAMPLE)
-            each = xr.ufuncs.exp(-self._law(parameters.isel(chosen)).cumulative_hazard(time, eta.isel(chosen)))
-            found: FloatArray = xr.dot(each, self.share, dim=ROW).to_numpy() - (1 - prob)
+            some = rows.isel(chosen)
+            each = xr.ufuncs.exp(-self._law(parameters.isel(chosen)).cumulative_hazard(time, some["eta"]))
+            found: FloatArray = xr.dot(each, some["share"], dim=ROW).to_numpy() - (1 - prob)
             return found
 
         # A hair wider than the bracket, since at its ends the difference is 0 up to rounding where patients are alike.
@@ -205,27 +209,56 @@ def standardised(fit: SurvivalFit, *, covariate: str | None = None, level: str |
     InputError
         If the covariate or the level is not in the model.
     """
-    design, weight = fit.question.design, fit.question.rows.weight
-    if covariate is None or level is None:
-        matrix = design.matrix
-    elif covariate not in design.terms:
+    design = fit.question.design
+    if covariate is not None and covariate not in design.terms:
         mend = did_you_mean(covariate, list(design.terms)) or f"covariates are {', '.join(design.terms)}"
         raise InputError([Problem("standardise", repr(covariate), "must be a covariate of the model", mend)])
-    else:
-        matrix = with_level(design, covariate, level)
+    settings = {} if covariate is None or level is None else level_columns(design, covariate, level)
     parameters = fit.posterior["posterior"].to_dataset()
-    if not matrix.shape[1]:
+    if not design.matrix.shape[1]:
         nothing = xr.zeros_like(parameters["chain"] * parameters["draw"], dtype=float)
         return Standardised(parameters, nothing.expand_dims({ROW: 1}, axis=-1), xr.DataArray([1.0], dims=ROW), fit)
-    counted = matrix.assign(_weight=weight).groupby(list(matrix.columns), sort=False)["_weight"].sum().reset_index()
-    eta = xr.DataArray(linear_predictor(parameters, counted[matrix.columns]))
-    share = xr.DataArray(counted["_weight"].to_numpy() / weight.sum(), dims=ROW)
+    profiles, share = _profiles(fit, settings)
+    eta = xr.DataArray(linear_predictor(parameters, profiles))
     return Standardised(parameters, eta.transpose("chain", "draw", ROW), share, fit)
+
+
+def _profiles(fit: SurvivalFit, settings: Mapping[str, float]) -> tuple[pd.DataFrame, xr.DataArray]:
+    """Distinct profiles of the patients with some columns set, and the share of each.
+
+    A patient with a missing covariate is spread over its values by how likely they are at each draw, given all that is
+    known of the patient; the shares then have the dims (chain, draw, row).
+    """
+    question, weight = fit.question, fit.question.rows.weight / fit.question.rows.weight.sum()
+    patterns = question.patterns
+    each = [
+        pattern_rows(question.design, patterns, p).assign(**settings)[patterns.allowed[:, p]]
+        for p in range(len(patterns.bits))
+    ]
+    together = pd.concat(each)
+    kind, profiles = pd.factorize(pd.MultiIndex.from_frame(together))
+    frame = pd.DataFrame(profiles.to_list(), columns=together.columns)
+    of_row = [np.flatnonzero(allowed) for allowed in patterns.allowed.T]
+    member = np.zeros((len(together), len(frame)))
+    member[np.arange(len(together)), kind] = weight[np.concatenate(of_row)]
+    if not patterns.covariates:
+        return frame, xr.DataArray(member.sum(axis=0), dims=ROW)
+    parameters = fit.posterior["posterior"].to_dataset()
+    probability = pattern_posterior(
+        fit.law,
+        pattern_eta(parameters, question.design, patterns),
+        question.rows,
+        log_pattern=log_pattern_probability(parameters, patterns),
+    ).transpose("chain", "draw", ROW, PATTERN)
+    spread = np.concatenate([probability.to_numpy()[:, :, rows, p] for p, rows in enumerate(of_row)], axis=2)
+    coords = {"chain": parameters["chain"], "draw": parameters["draw"]}
+    return frame, xr.DataArray(spread @ member, dims=("chain", "draw", ROW), coords=coords)
 
 
 def _flat(draws: xr.Dataset) -> xr.Dataset:
     """Draws of all chains in one unlabelled dim ``sample``, chain by chain."""
-    return draws.stack({SAMPLE: ("chain", "draw")}).drop_vars([SAMPLE, "chain", "draw"])
+    stacked = draws.stack({SAMPLE: ("chain", "draw")})  # noqa: PD013  # xarray, not pandas
+    return stacked.drop_vars([SAMPLE, "chain", "draw"])
 
 
 def _root(

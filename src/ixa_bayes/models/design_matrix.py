@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ixa_bayes.cohort.follow_up import is_start_stop
 from ixa_bayes.cohort.table import Cohort, Covariate
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.models.survival_analysis import Expression, ModelCovariate, RatioPrior, SurvivalAnalysis
@@ -98,7 +99,7 @@ class Design:
     Attributes
     ----------
     matrix : DataFrame, shape (row, coefficient)
-        All finite; the index is the row's number in the cohort.
+        Missing only in columns of marginalised covariates; the index is the row's number in the cohort.
     terms : dict of str to Term
         By covariate, in the order of the model file.
     priors : dict of str to RatioPrior
@@ -107,6 +108,8 @@ class Design:
         Rows (by weight) without a value of the covariate; a row without several counts under each.
     n_lost : int
         Rows (by weight) left out altogether.
+    marginalised : tuple of str
+        Binary covariates of which some row has no value that is summed out, in the order of the model file.
     """
 
     matrix: pd.DataFrame
@@ -114,6 +117,7 @@ class Design:
     priors: dict[str, RatioPrior]
     lost: dict[str, int]
     n_lost: int
+    marginalised: tuple[str, ...] = ()
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -165,7 +169,7 @@ def design_of(cohort: Cohort, analysis: SurvivalAnalysis) -> Design:
             continue
         terms[name] = term
         columns.append(term.code(values))
-    problems += _faults_of_priors(analysis, terms)
+    problems += [*_faults_of_priors(analysis, terms), *_faults_of_marginalising(cohort, analysis, terms)]
     if problems:
         raise InputError(problems)
     priors = {
@@ -187,11 +191,13 @@ def _complete_cases(
     index = pd.RangeIndex(len(cohort.covariates))
     values = pd.concat([column.set_axis(index) for column in columns], axis=1) if columns else pd.DataFrame(index=index)
     weight = cohort.follow_up[analysis.endpoint]["weight"].to_numpy()
-    complete = values.notna().all(axis=1).to_numpy()
-    lost = {
-        name: int(weight[values[list(term.coefficients)].isna().any(axis=1).to_numpy()].sum())
-        for name, term in terms.items()
+    absent = {
+        name: values[list(term.coefficients)].isna().any(axis=1).to_numpy(dtype=bool) for name, term in terms.items()
     }
+    summed = tuple(name for name, rows in absent.items() if _is_summed(analysis, name) and rows.any())
+    needed = [rows for name, rows in absent.items() if name not in summed]
+    complete = ~np.any(needed, axis=0) if needed else np.ones(len(index), dtype=bool)
+    lost = {name: int(weight[rows].sum()) for name, rows in absent.items() if name not in summed}
     if not complete.any():
         counts = ", ".join(f"{name} {count}" for name, count in lost.items())
         rule = "at least one must have them all"
@@ -199,7 +205,13 @@ def _complete_cases(
         raise InputError(
             [Problem(f"cohort {cohort.name}", f"no patient with all covariates (without: {counts})", rule, mend)]
         )
-    return Design(values[complete].astype(float), terms, priors, lost, int(weight[~complete].sum()))
+    used = values[complete].astype(float)
+    still = tuple(name for name in summed if used[name].isna().any())
+    return Design(used, terms, priors, lost, int(weight[~complete].sum()), still)
+
+
+def _is_summed(analysis: SurvivalAnalysis, covariate: str) -> bool:
+    return analysis.covariates[covariate].missing == "marginalise"
 
 
 def _faults_of_priors(analysis: SurvivalAnalysis, terms: Mapping[str, Term]) -> Iterator[Problem]:
@@ -214,6 +226,21 @@ def _faults_of_priors(analysis: SurvivalAnalysis, terms: Mapping[str, Term]) -> 
             if terms.get(other, term).kind != "binary" or term.kind != "binary":
                 rule = "only a binary covariate can imply another binary one"
                 yield Problem(f"model {analysis.name}, covariate {name}, implies", repr(other), rule, "remove it")
+
+
+def _faults_of_marginalising(
+    cohort: Cohort, analysis: SurvivalAnalysis, terms: Mapping[str, Term]
+) -> Iterator[Problem]:
+    summed = [name for name in terms if _is_summed(analysis, name)]
+    for name in summed:
+        if terms[name].kind != "binary":
+            mend = 'write missing = "complete_case"'
+            yield Problem(
+                f"covariate {name}, missing", "marginalise", "only a binary covariate can be summed out", mend
+            )
+    if summed and analysis.endpoint in cohort.follow_up and is_start_stop(cohort.follow_up[analysis.endpoint]):
+        rule = "rows of one patient share the missing value, so they cannot be summed one by one"
+        yield Problem("covariates " + ", ".join(summed), "marginalise in a start-stop table", rule, "use complete_case")
 
 
 def _term(cohort: Cohort, name: str, covariate: ModelCovariate) -> tuple[Term, pd.Series]:

@@ -16,9 +16,9 @@ from scipy.stats import halfnorm, norm
 
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.formulas import piecewise
-from ixa_bayes.models.ratio_priors import COEFFICIENT, ratio_variables
+from ixa_bayes.models.ratio_priors import COEFFICIENT
 from ixa_bayes.models.survival_analysis import MONTHS_PER, MedianPrior, PiecewiseBaseline
-from ixa_bayes.models.survival_likelihood import Structure, observe, row_data
+from ixa_bayes.models.survival_likelihood import Structure, linear_predictor, observe, row_data
 from ixa_bayes.models.survival_rows import ROW, FloatArray, SurvivalRows
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ def piecewise_model(structure: Structure) -> "pm.Model":
     import pymc as pm  # here, because it takes seconds that commands without sampling need not pay
     import pytensor.tensor as pt
 
-    n_coefficients, n_intervals = structure.n_normal + structure.n_student_t, structure.n_intervals
-    coords = {COEFFICIENT: np.arange(n_coefficients), INTERVAL: np.arange(n_intervals)}
+    n_intervals = structure.n_intervals
+    coords = {COEFFICIENT: np.arange(structure.n_coefficients), INTERVAL: np.arange(n_intervals)}
     with pm.Model(coords=coords) as model:
         mean, sd = pm.Data("level_mean", 0.0), pm.Data("level_sd", 1.0)
         if structure.walk:
@@ -126,16 +126,13 @@ def piecewise_model(structure: Structure) -> "pm.Model":
         hazard = pt.exp(log_hazard)
         at_event = pm.Data("at_event", np.zeros((2, n_intervals)), dims=(ROW, INTERVAL))
         exposure = pm.Data("exposure", np.ones((2, n_intervals)), dims=(ROW, INTERVAL))
-        log_at_event, cumulative, between = at_event @ log_hazard, exposure @ hazard, None
+        eta = linear_predictor(structure)
+        ratio, between = pt.exp(eta), None
         if structure.between:
-            between = pm.Data("exposure_between", np.zeros((2, n_intervals)), dims=(ROW, INTERVAL)) @ hazard
-        if n_coefficients:
-            design = pm.Data("design", np.zeros((2, n_coefficients)), dims=(ROW, COEFFICIENT))
-            eta = design @ ratio_variables(structure.n_normal, structure.n_student_t)
-            ratio = pt.exp(eta)
-            log_at_event, cumulative = log_at_event + eta, cumulative * ratio
-            between = None if between is None else between * ratio
-        observe(log_at_event, cumulative, between)
+            spent = pm.Data("exposure_between", np.zeros((2, n_intervals)), dims=(ROW, INTERVAL)) @ hazard
+            between = spent[:, None] * ratio
+        log_at_event = (at_event @ log_hazard)[:, None] + eta
+        observe(log_at_event, (exposure @ hazard)[:, None] * ratio, between, structure=structure)
     return model
 
 

@@ -52,8 +52,8 @@ def profile_row(design: Design, profile: Profile) -> pd.DataFrame:
     return pd.DataFrame([row], columns=design.matrix.columns, dtype=float)
 
 
-def with_level(design: Design, covariate: str, value: Value) -> pd.DataFrame:
-    """The design of the cohort if every patient had one value of a covariate, and what goes with it.
+def level_columns(design: Design, covariate: str, value: Value) -> dict[str, float]:
+    """Columns of the design that say that a patient has one value of a covariate, and what goes with it.
 
     A covariate that is set to 1 sets those that it implies to 1; one that is set to 0 sets those that imply it to 0.
 
@@ -65,20 +65,19 @@ def with_level(design: Design, covariate: str, value: Value) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, shape (row, coefficient)
-        A new one.
+    dict of str to float
+        By coefficient; the others stay as they are.
     """
     settings = {covariate: value}
     term = design.terms[covariate]
     if term.kind == "binary":
         related = _implied(design, term) if float(value) == 1 else _implying(design, term)
         settings |= dict.fromkeys(related, float(value))
-    columns = {
+    return {
         coefficient: number
         for name, to in settings.items()
         for coefficient, number in design.terms[name].code_one(to).items()
     }
-    return design.matrix.assign(**columns)
 
 
 def _implied(design: Design, term: Term) -> list[str]:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from ixa_bayes.study.definition import Name, Text
 
 MONTHS_PER: Final[Mapping[str, float]] = {"month": 1.0, "year": 12.0, "day": 1 / 30.4375}
+MOST_MARGINALISED: Final = 4
 _EXPRESSION: Final = re.compile(r"^\s*(\w+)\s*(?:(<=|>=|==|<|>)\s*([^\s<>=](?:.*\S)?)\s*)?$")
 
 Positive = Annotated[float, Field(gt=0, lt=math.inf)]
@@ -170,7 +171,8 @@ class ModelCovariate(_Strict):
     implies : tuple of str
         Other binary covariates of the model that are 1 whenever this one is.
     missing : str
-        ``complete_case`` leaves out patients without a value; they are counted.
+        ``complete_case`` leaves out patients without a value; they are counted. ``marginalise`` sums both values of a
+        binary covariate out of the likelihood, under a model of its own given the other covariates.
     """
 
     source: Text = Field(default="", alias="from")
@@ -179,7 +181,7 @@ class ModelCovariate(_Strict):
     prior: RatioPrior
     levels: dict[str, RatioPrior] = Field(default_factory=dict)
     implies: tuple[Name, ...] = ()
-    missing: Literal["complete_case"] = "complete_case"
+    missing: Literal["complete_case", "marginalise"] = "complete_case"
     label: Text = ""
 
     @model_validator(mode="after")
@@ -195,6 +197,14 @@ class ModelCovariate(_Strict):
             raise AssertionError("validation lets no unreadable expression through")
         column, operator, operand = match.groups()
         return Expression(column, operator or "", operand or "")
+
+
+class MissingModel(_Strict):
+    """Normal priors, centred at 0, of the logistic models of marginalised covariates."""
+
+    intercept_sd: Positive = 1.5
+    coefficient_sd: Positive = 1.0
+    source: Text = "weakly informative: any prevalence, odds ratios between covariates from 0.14 to 7.1"
 
 
 class SurvivalEstimands(_Strict):
@@ -235,6 +245,7 @@ class SurvivalAnalysis(_Strict):
     endpoint: Name
     baseline: Baseline
     covariates: dict[Name, ModelCovariate] = Field(default_factory=dict)
+    missing: MissingModel = MissingModel()
     estimands: SurvivalEstimands = SurvivalEstimands()
     sampler: SurvivalSampler = SurvivalSampler()
 
@@ -243,6 +254,16 @@ class SurvivalAnalysis(_Strict):
         for name, covariate in self.covariates.items():
             if unknown := sorted(set(covariate.implies) - set(self.covariates)):
                 raise ValueError(f"covariate {name} implies {', '.join(unknown)}, which the model does not have")
+        return self
+
+    @model_validator(mode="after")
+    def _few_covariates_are_marginalised(self) -> Self:
+        names = [name for name, covariate in self.covariates.items() if covariate.missing == "marginalise"]
+        if len(names) > MOST_MARGINALISED:
+            raise ValueError(
+                f"{len(names)} covariates are marginalised ({', '.join(names)}); at most {MOST_MARGINALISED} can be, "
+                "since every pattern of their values is summed"
+            )
         return self
 
     @property

@@ -12,7 +12,10 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
+from scipy.special import logsumexp
 
+from ixa_bayes.models.missing import PATTERN, pattern_weights
+from ixa_bayes.models.ratio_priors import COEFFICIENT, ratio_variables
 from ixa_bayes.models.survival_rows import ROW, SurvivalRows
 
 
@@ -33,6 +36,8 @@ class Structure:
         Of the piecewise-exponential law; 0 otherwise.
     walk : bool
         Whether its log hazards follow a random walk.
+    n_marginalised, n_predictors : int
+        Covariates that are summed out where they are missing, and the columns that predict them.
     """
 
     law: Literal["weibull", "piecewise_exponential"]
@@ -43,6 +48,8 @@ class Structure:
     between: bool
     n_intervals: int = 0
     walk: bool = False
+    n_marginalised: int = 0
+    n_predictors: int = 0
 
     @property
     def name(self) -> str:
@@ -50,7 +57,13 @@ class Structure:
         flags = [word for word in ("late_entry", "between", "walk") if getattr(self, word)]
         sizes = f"{self.n_normal}_normal_{self.n_student_t}_student_t"
         intervals = [f"{self.n_intervals}_intervals"] if self.n_intervals else []
-        return "/".join([self.law, *intervals, self.level, sizes, *flags])
+        summed = [f"{self.n_marginalised}_marginalised_{self.n_predictors}_predictors"] if self.n_marginalised else []
+        return "/".join([self.law, *intervals, self.level, sizes, *flags, *summed])
+
+    @property
+    def n_coefficients(self) -> int:
+        """Coefficients of all families."""
+        return self.n_normal + self.n_student_t
 
 
 class Law(Protocol):
@@ -77,39 +90,67 @@ class Law(Protocol):
         ...
 
 
-def observe(log_hazard: Any, cumulative: Any, between: Any | None) -> None:
+def linear_predictor(structure: Structure) -> Any:
+    """What covariates add to the log hazard, inside a ``pm.Model``.
+
+    Returns
+    -------
+    pytensor variable, shape (row, pattern)
+        One pattern if no covariate is marginalised; 0 without covariates.
+    """
+    import pymc as pm  # here, because it takes seconds that commands without sampling need not pay
+
+    if not structure.n_coefficients:
+        return 0.0
+    design = pm.Data("design", np.zeros((2, structure.n_coefficients)), dims=(ROW, COEFFICIENT))
+    ratios = ratio_variables(structure.n_normal, structure.n_student_t)
+    eta = (design @ ratios)[:, None]
+    if structure.n_marginalised:
+        shape = (2, 2**structure.n_marginalised, structure.n_coefficients)
+        eta = eta + pm.Data("pattern_shift", np.zeros(shape), dims=(ROW, PATTERN, COEFFICIENT)) @ ratios
+    return eta
+
+
+def observe(log_hazard: Any, cumulative: Any, between: Any | None, *, structure: Structure) -> None:
     """The observed node of a survival model, inside its ``pm.Model``.
 
     Parameters
     ----------
-    log_hazard : pytensor variable, shape (row,)
+    log_hazard : pytensor variable, shape (row, pattern)
         At ``end``; matters only where the event is exact.
-    cumulative : pytensor variable, shape (row,)
+    cumulative : pytensor variable, shape (row, pattern)
         From ``entry`` to ``end``.
-    between : pytensor variable, shape (row,), optional
+    between : pytensor variable, shape (row, pattern), optional
         Cumulative hazard from ``end`` to ``upper``, where the structure has such rows.
+    structure : Structure
     """
     import pymc as pm  # here, because it takes seconds that commands without sampling need not pay
     import pytensor.tensor as pt
+    from pytensor.tensor.special import logsumexp as log_sum
 
     event, weight = pm.Data("event", np.ones(2), dims=ROW), pm.Data("weight", np.ones(2), dims=ROW)
+    known: dict[str, Any] = {"log_hazard": log_hazard, "cumulative": cumulative}
+    if between is not None:
+        known |= {"between": between, "found": pm.Data("between", np.zeros(2), dims=ROW)}
+    if structure.n_marginalised:
+        known["pattern"] = pattern_weights(structure.n_marginalised, structure.n_predictors)
 
-    def exact(value: Any, log_hazard: Any, cumulative: Any, weight: Any) -> Any:
-        return weight * (value * log_hazard - cumulative)
+    def logp(value: Any, weight: Any, *arguments: Any) -> Any:
+        given = dict(zip(known, arguments, strict=True))
+        terms = value[:, None] * given["log_hazard"] - given["cumulative"]
+        if "between" in given:
+            # Where nothing lies between, the cumulative hazard there is replaced before the logarithm: 0 times minus
+            # infinity has no gradient.
+            found = given["found"][:, None] > 0
+            inside = pt.switch(found, given["between"], 1.0)
+            terms = terms + pt.switch(found, pt.log(-pt.expm1(-inside)), 0.0)
+        if "pattern" in given:
+            return weight * log_sum(terms + given["pattern"], axis=1)
+        return weight * terms[:, 0]
 
-    def with_between(value: Any, log_hazard: Any, cumulative: Any, weight: Any, inside: Any, found: Any) -> Any:
-        # Where nothing lies between, the cumulative hazard there is replaced before the logarithm: 0 times minus
-        # infinity has no gradient.
-        seen = pt.switch(found > 0, pt.log(-pt.expm1(-pt.switch(found > 0, inside, 1.0))), 0.0)
-        return weight * (value * log_hazard - cumulative + seen)
-
-    shared = {"observed": event, "dims": ROW}
-    if between is None:
-        pm.CustomDist("status", log_hazard, cumulative, weight, logp=exact, signature="(),(),()->()", **shared)
-    else:
-        found = pm.Data("between", np.zeros(2), dims=ROW)
-        arguments = (log_hazard, cumulative, weight, between, found)
-        pm.CustomDist("status", *arguments, logp=with_between, signature="(),(),(),(),()->()", **shared)
+    cores = ["(p)" if name != "found" else "()" for name in known]
+    signature = ",".join(["()", *cores]) + "->()"
+    pm.CustomDist("status", weight, *known.values(), logp=logp, signature=signature, observed=event, dims=ROW)
 
 
 def row_data(rows: SurvivalRows, structure: Structure) -> dict[str, ArrayLike]:
@@ -135,6 +176,45 @@ def log_likelihood(law: Law, eta: xr.DataArray | float, rows: SurvivalRows) -> x
     -------
     xr.DataArray, dims (chain, draw, row)
     """
+    ordered: xr.DataArray = _terms(law, eta, rows).transpose("chain", "draw", ROW)
+    return ordered
+
+
+def log_likelihood_of_patterns(
+    law: Law, eta: xr.DataArray, rows: SurvivalRows, *, log_pattern: xr.DataArray
+) -> xr.DataArray:
+    """Log-likelihood of each row's follow-up given its observed covariates, missing ones summed out.
+
+    ``log sum_x p(x_missing | x_observed, z) f(t | x) / S(entry | x)``, not multiplied by the row's weight.
+
+    Parameters
+    ----------
+    law : Law
+    eta, log_pattern : xr.DataArray, dims (chain, draw, row, pattern)
+        From ``missing.pattern_eta`` and ``missing.log_pattern_probability``.
+    rows : SurvivalRows
+
+    Returns
+    -------
+    xr.DataArray, dims (chain, draw, row)
+    """
+    joint = _log_sum(_terms(law, eta, rows) + log_pattern)
+    ordered: xr.DataArray = (joint - _log_sum(log_pattern)).transpose("chain", "draw", ROW)
+    return ordered
+
+
+def pattern_posterior(law: Law, eta: xr.DataArray, rows: SurvivalRows, *, log_pattern: xr.DataArray) -> xr.DataArray:
+    """Probability of each pattern given all that is known of the row, dims (chain, draw, row, pattern)."""
+    joint = _terms(law, eta, rows) + log_pattern
+    return xr.DataArray(xr.ufuncs.exp(joint - _log_sum(joint)))
+
+
+def _log_sum(terms: xr.DataArray) -> xr.DataArray:
+    return xr.DataArray(terms.reduce(logsumexp, dim=PATTERN))
+
+
+def _terms(law: Law, eta: xr.DataArray | float, rows: SurvivalRows) -> xr.DataArray:
+    """Log-likelihood of each row, and pattern where ``eta`` has them."""
     entry, end, upper = (xr.DataArray(values, dims=ROW) for values in (rows.entry, rows.end, rows.upper))
     event, between = xr.DataArray(rows.event, dims=ROW), xr.DataArray(rows.between, dims=ROW)
     spent = law.cumulative_hazard(end, eta)
@@ -146,5 +226,4 @@ def log_likelihood(law: Law, eta: xr.DataArray | float, rows: SurvivalRows) -> x
     if rows.between.any():
         inside = (law.cumulative_hazard(upper, eta) - spent).where(between, 1.0)
         total = total + xr.where(between, xr.ufuncs.log(-xr.ufuncs.expm1(-inside)), 0.0)
-    ordered: xr.DataArray = total.transpose("chain", "draw", ROW)
-    return ordered
+    return total

@@ -15,9 +15,9 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 
 from ixa_bayes.formulas import weibull
-from ixa_bayes.models.ratio_priors import COEFFICIENT, ratio_variables
+from ixa_bayes.models.ratio_priors import COEFFICIENT
 from ixa_bayes.models.survival_analysis import MONTHS_PER, MedianPrior, WeibullBaseline
-from ixa_bayes.models.survival_likelihood import Structure, observe, row_data
+from ixa_bayes.models.survival_likelihood import Structure, linear_predictor, observe, row_data
 from ixa_bayes.models.survival_rows import ROW, FloatArray, SurvivalRows
 
 if TYPE_CHECKING:
@@ -79,26 +79,24 @@ def weibull_model(structure: Structure) -> "pm.Model":
     import pymc as pm  # here, because it takes seconds that commands without sampling need not pay
     import pytensor.tensor as pt
 
-    n_coefficients = structure.n_normal + structure.n_student_t
-    with pm.Model(coords={COEFFICIENT: np.arange(n_coefficients)}) as model:
+    with pm.Model(coords={COEFFICIENT: np.arange(structure.n_coefficients)}) as model:
         log_shape = pm.Normal("log_shape", mu=pm.Data("log_shape_mean", 0.0), sigma=pm.Data("log_shape_sd", 1.0))
         level = pm.Normal("level", mu=pm.Data("level_mean", 0.0), sigma=pm.Data("level_sd", 1.0))
         shape = pt.exp(log_shape)
         if structure.level == "median":
-            log_rate = weibull.LOG_LOG_2 - shape * level
+            baseline = weibull.LOG_LOG_2 - shape * level
         else:
-            log_rate = level - shape * pm.Data("log_unit", 0.0)
-        if n_coefficients:
-            design = pm.Data("design", np.zeros((2, n_coefficients)), dims=(ROW, COEFFICIENT))
-            log_rate = log_rate + design @ ratio_variables(structure.n_normal, structure.n_student_t)
-        log_end = pm.Data("log_end", np.zeros(2), dims=ROW)
+            baseline = level - shape * pm.Data("log_unit", 0.0)
+        log_rate = baseline + linear_predictor(structure)
+        log_end = pm.Data("log_end", np.zeros(2), dims=ROW)[:, None]
         to_end = pt.exp(log_rate + shape * log_end)
         cumulative, between = to_end, None
         if structure.late_entry:
-            cumulative = to_end - pt.exp(log_rate + shape * pm.Data("log_entry", np.zeros(2), dims=ROW))
+            cumulative = to_end - pt.exp(log_rate + shape * pm.Data("log_entry", np.zeros(2), dims=ROW)[:, None])
         if structure.between:
-            between = pt.exp(log_rate + shape * pm.Data("log_upper", np.zeros(2), dims=ROW)) - to_end
-        observe(log_shape + log_rate + (shape - 1) * log_end, cumulative, between)
+            between = pt.exp(log_rate + shape * pm.Data("log_upper", np.zeros(2), dims=ROW)[:, None]) - to_end
+        log_hazard = log_shape + log_rate + (shape - 1) * log_end
+        observe(log_hazard, cumulative, between, structure=structure)
     return model
 
 
