@@ -24,7 +24,7 @@ DEFAULT_SEED = 20261125
 
 app = typer.Typer(
     help="Bayesian reanalysis of small clinical cohorts: what does the evidence really say?",
-    epilog="Begin with a paper of your own (ixa-bayes new-study my_study) or with patients (ixa-bayes new-cohort my_cohort).",
+    epilog="Begin with a paper (ixa-bayes new-study my_study) or with patients (ixa-bayes new-cohort my_cohort).",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
