@@ -45,18 +45,21 @@ def extraction_table(extraction: pd.DataFrame, labels: Labels, ledger: Ledger) -
 def widest_spread(extraction: pd.DataFrame) -> str:
     """The largest factor by which the hazard ratios of one log-rank p differ between routes; empty if none."""
     spreads = extraction[~extraction["source"].isin(PRINTED_RATIOS)]["hr_spread"].dropna()
-    return "" if spreads.empty else ratio_text(float(spreads.max()))
+    return "" if spreads.empty else f"{spreads.max():.1f}"
 
 
 def _print_words(row: dict[str, Any], labels: Labels) -> str:
     comparison = labels.comparison(row["factor"], row["level"], row["comparator"])
-    source = row["source"] if row["source"] in PRINTED_RATIOS else ""
-    parts = [labels.endpoint(row["endpoint"]), comparison, labels.where(row["population"]), source]
+    printed_ratio = row["source"] in PRINTED_RATIOS
+    parts = [labels.endpoint(row["endpoint"]), comparison, labels.where(row["population"])]
+    parts += [row["source"]] if printed_ratio else []
     heading = f"{', '.join(part for part in parts if part)} – printed: {row['printed']}"
     if math.isnan(row["hr_spread"]):
         return heading
-    spreads = f"{ratio_text(row['hr_spread'])} in HR and {ratio_text(row['se_spread'])} in its standard error"
-    return f"{heading} – largest over smallest: {spreads}"
+    if printed_ratio:
+        return f"{heading} – standard errors differ by a factor of {row['se_spread']:.2f}"
+    # One decimal: some of these routes are simulated, and their second one is not safe.
+    return f"{heading} – routes differ by a factor of {row['hr_spread']:.1f} in HR"
 
 
 def _hr_cell(row: dict[str, Any]) -> str:
@@ -74,5 +77,5 @@ def _error_cell(row: dict[str, Any]) -> str:
     text = number_text(row["se"], row["se_mcse"])
     if math.isnan(row["se_lowest"]):
         return text
-    ends = [number_text(row[name]) for name in ("se_lowest", "se_highest")]
-    return text if ends[0] == ends[1] else f"{text} (print allows {interval_text(*ends)})"
+    least, most = (f"{row[name]:.3f}" for name in ("se_lowest", "se_highest"))
+    return text if least == most else f"{text} (print allows {interval_text(least, most)})"
