@@ -50,6 +50,11 @@ def prior_draws(question: SurvivalQuestion, size: int, rng: np.random.Generator)
     xr.Dataset, dims (chain, draw, ...)
         One chain; names and units as :func:`ixa_bayes.inference.survival.parameters_of` has them.
     """
+    return parameters_of(prior_of_program(question, size, rng), question)
+
+
+def prior_of_program(question: SurvivalQuestion, size: int, rng: np.random.Generator) -> xr.Dataset:
+    """Independent draws of the compiled program's own parameters from their priors; see :func:`prior_draws`."""
     baseline, priors = question.analysis.baseline, question.design.priors
     if isinstance(baseline, WeibullBaseline):
         raw = _weibull(baseline, size, rng)
@@ -66,7 +71,7 @@ def prior_draws(question: SurvivalQuestion, size: int, rng: np.random.Generator)
         name: (("chain", "draw", *(f"{name}_dim" for _ in values.shape[1:])), values[np.newaxis])
         for name, values in raw.items()
     }
-    return parameters_of(xr.Dataset(named, coords={"chain": [0], "draw": np.arange(size)}), question)
+    return xr.Dataset(named, coords={"chain": [0], "draw": np.arange(size)})
 
 
 def prior_as_fit(question: SurvivalQuestion, size: int, rng: np.random.Generator) -> SurvivalFit:
