@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from ixa_bayes.cohort.table import Cohort, read_cohort
     from ixa_bayes.errors import InputError, Problem
+    from ixa_bayes.inference.effect_routes import extract_hazard_ratios
     from ixa_bayes.inference.effects import reanalyse_hazard_ratios
     from ixa_bayes.inference.response import reanalyse_response
     from ixa_bayes.inference.survival import fit
@@ -32,6 +33,7 @@ _HOMES: Final = {
     "count_table": "study.counts",
     "count_tables": "study.counts",
     "estimand_table": "inference.survival_tables",
+    "extract_hazard_ratios": "inference.effect_routes",
     "fit": "inference.survival",
     "models_for": "models.analysis",
     "read_cohort": "cohort.table",
@@ -51,6 +53,7 @@ __all__ = [
     "count_table",
     "count_tables",
     "estimand_table",
+    "extract_hazard_ratios",
     "fit",
     "models_for",
     "read_cohort",

@@ -70,6 +70,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "audit": lambda given: ib.audit(given),
     "count_table": lambda given: ib.count_table(given, "all", "orr", "pi_refractory"),
     "count_tables": lambda given: ib.count_tables(given),
+    "extract_hazard_ratios": lambda given: ib.extract_hazard_ratios(given, "hazard_ratios", seed=1),
     "models_for": lambda given: ib.models_for(given),
     "read_study": lambda given: ib.read_study(given),
     "reanalyse": lambda given: ib.reanalyse(given, output="never_written", seed=1),
