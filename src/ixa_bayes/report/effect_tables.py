@@ -142,12 +142,12 @@ def likelier_side(row: dict[str, Any]) -> str:
 
 def hazard_ratio_table(hazard_ratios: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
     """Every effect under every prior."""
-    chances = [(Column(chance.label, numeric=True), chance.text) for chance in chances_of(hazard_ratios)]
+    chances = [(Column(chance.label, numeric=True), _in_a_column(chance.text)) for chance in chances_of(hazard_ratios)]
     columns = [
         (Column("Prior (belief before)"), lambda row: prior_label(row["prior"], row["prior_mean"])),
         (Column("HR, median (95% interval)", numeric=True), _median_cell),
         *chances,
-        (Column("P(practically 1)", numeric=True), _probability_of("p_practically_equal")),
+        (Column("P(practically 1)", numeric=True), _in_a_column(_practically_equal)),
     ]
     if has_conflicts(hazard_ratios):
         columns.append((Column("Prior-data conflict, p", numeric=True), lambda row: p_text(row["prior_conflict_p"])))
@@ -182,8 +182,13 @@ def _median_cell(row: dict[str, Any]) -> str:
     return f"{hr_interval(row)}; {_median_interval(row)} *"
 
 
-def _probability_of(column: str) -> Any:
-    return lambda row: chance_text(row, column)
+def _in_a_column(word: Callable[[dict[str, Any]], str]) -> Callable[[dict[str, Any]], str]:
+    """Words for a narrow column: ``<0.001`` instead of ``below 0.001``."""
+    return lambda row: word(row).replace("below ", "<").replace("above ", ">")
+
+
+def _practically_equal(row: dict[str, Any]) -> str:
+    return chance_text(row, "p_practically_equal")
 
 
 def not_extractable_table(not_extractable: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:
