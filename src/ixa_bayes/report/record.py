@@ -125,6 +125,7 @@ def check_output(output: Path, *, subject: str, sources: Iterable[Path], force: 
         raise InputError([Problem(where, "a file", "results are a folder", mend)])
     written_for = _subject_of(output / RECORD)
     if written_for is None:
+        mend = "choose another folder, or remove it yourself if it holds the results of an older version"
         raise InputError([Problem(where, "a folder that no run of ours has written", "it is never replaced", mend)])
     if written_for != subject and not force:
         found = f"the results of {written_for!r}"
