@@ -9,11 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from ixa_bayes.cli import app
-from ixa_bayes.cohort.description import CohortDescription, CovariateDescription, EndpointDescription
+from ixa_bayes.cohort.description import CohortDescription, Columns, CovariateDescription, EndpointDescription
 from ixa_bayes.cohort.summary import n_patients, of_patients, shown_counts, summary_lines
 from ixa_bayes.cohort.table import Cohort, read_cohort
 from ixa_bayes.cohort.template import FILES, write_cohort_template
 from ixa_bayes.errors import InputError
+from ixa_bayes.study.locate import builtin_root
 
 RUN = CliRunner()
 
@@ -65,7 +66,7 @@ def test_numbers_are_told_by_quartiles_and_not_by_extremes() -> None:
 def test_words_without_a_declaration_are_not_repeated() -> None:
     found = cohort(surname=["Adam", "Berg", "Claus", "Dorn"])
     told = "\n".join(lines(found))
-    assert "surname, categorical without a reference level: 4 different words" in told
+    assert "surname, categorical without a reference level: 4 different words, missing 0" in told
     assert "Adam" not in told
 
 
@@ -202,3 +203,12 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "new").write_text("", encoding="utf-8")
     with pytest.raises(InputError, match="must be a folder"):
         write_cohort_template(tmp_path / "new", name="new", force=True)
+
+
+def test_the_documentation_names_every_key_and_column() -> None:
+    text = (builtin_root() / "docs" / "cohort.md").read_text(encoding="utf-8")
+    for model in (CohortDescription, EndpointDescription, CovariateDescription, Columns):
+        for key in model.model_fields:
+            assert f"`{key}`" in text or f"`columns.{key}`" in text or f"[{key}." in text, key
+    for suffix in ("time", "event", "entry", "time_lower", "time_upper"):
+        assert f"`<endpoint>_{suffix}`" in text

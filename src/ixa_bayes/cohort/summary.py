@@ -108,7 +108,8 @@ def _covariate_line(covariate: Covariate, column: pd.Series, *, weight: np.ndarr
     if covariate.kind == "continuous":
         return f"{covariate.name}{label}, continuous: {_numbers(covariate, column, weight=weight, kept_back=kept_back)}"
     if covariate.reference is None:
-        words = f"{len(covariate.levels)} different words, {MISSING} {n_missing if not kept_back else _KEPT_BACK}"
+        told = shown_counts([int(weight.sum()) - n_missing, n_missing], kept_back=kept_back)[1]
+        words = f"{len(covariate.levels)} different words, {MISSING} {told}"
         return f"{covariate.name}{label}, {covariate.kind} without a reference level: {words}; declare it to use it"
     values = column.map({0.0: covariate.levels[0], 1.0: covariate.levels[1]}) if covariate.kind == "binary" else column
     counts = [int(weight[(values == level).to_numpy()].sum()) for level in covariate.levels]
