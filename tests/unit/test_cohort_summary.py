@@ -209,6 +209,6 @@ def test_the_documentation_names_every_key_and_column() -> None:
     text = (builtin_root() / "docs" / "cohort.md").read_text(encoding="utf-8")
     for model in (CohortDescription, EndpointDescription, CovariateDescription, Columns):
         for key in model.model_fields:
-            assert f"`{key}`" in text or f"`columns.{key}`" in text or f"[{key}." in text, key
+            assert any(mark in text for mark in (f"`{key}`", f"`{key}.", f"`columns.{key}`", f"`[{key}.")), key
     for suffix in ("time", "event", "entry", "time_lower", "time_upper"):
         assert f"`<endpoint>_{suffix}`" in text
