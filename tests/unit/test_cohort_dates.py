@@ -51,6 +51,13 @@ def test_what_comes_after_the_cut_off_is_not_counted() -> None:
     assert days_and_events(sound, described(cut_off_date="2020-12-31")) == days_and_events(sound, before)
 
 
+def test_who_died_after_the_cut_off_lived_until_then_whenever_last_seen() -> None:
+    rows = table(died=["2020-12-31", "2021-01-01", ""], seen=["", "2020-04-01", "2021-06-16"])
+    description = described(cut_off_date="2020-12-31")
+    got = days_and_events(rows.iloc[:2], description)
+    assert got == ([365, 306], [True, False])
+
+
 def test_nobody_starts_after_the_cut_off() -> None:
     problems = faults(table(), described(cut_off_date="2021-06-15"))
     assert [problem.where for problem in problems] == ["table, row 3, column 'start'"]

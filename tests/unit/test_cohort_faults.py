@@ -135,6 +135,30 @@ def test_a_weight_is_a_frequency(write: TableMaker, cell: str) -> None:
     assert "a whole number from 1" in problem.rule
 
 
+def test_kilograms_are_no_frequencies(write: TableMaker) -> None:
+    header = "patient,os_time,os_event,weight"
+    path = write("A,10,1,81", "B,12,0,65", "C,3,1,70", "D,4,1,58", "E,5,0,102", header=header)
+    [problem] = faults(path)
+    assert places([problem]) == ["column 'weight'"]
+    assert problem.found == "values from 58 to 102, which may be kilograms"
+    meant = read_cohort(path, description={"columns": {"weight": "weight"}})
+    assert int(meant.follow_up["os"]["weight"].sum()) == 376
+    body = {"covariates": {"body_weight": {"kind": "continuous", "column": "weight", "unit": "kg"}}}
+    cohort = read_cohort(path, description=body)
+    assert int(cohort.follow_up["os"]["weight"].sum()) == 5
+    assert cohort.covariates["body_weight"].tolist() == [81, 65, 70, 58, 102]
+    ignored = read_cohort(path, description={"columns": {"ignore": ["weight"]}})
+    assert int(ignored.follow_up["os"]["weight"].sum()) == 5
+    assert "weight" not in ignored.covariates
+
+
+def test_a_covariate_cannot_hide_a_column(write: TableMaker) -> None:
+    toml = '[covariates.x]\nkind = "binary"\ncolumn = "z"'
+    [problem] = faults(write("A,10,1,0,1", "B,12,0,1,0", header=f"{HEADER},z", toml=toml))
+    assert places([problem]) == ["column 'x'"]
+    assert "declared as another column, 'z'" in problem.rule
+
+
 def test_a_repeated_id_is_told_without_the_id(write: TableMaker) -> None:
     path = write("Anna,10,1,0", "B,12,0,1", "Anna,3,1,0")
     [problem] = faults(path)
@@ -199,6 +223,7 @@ def test_a_missing_column_is_named(write: TableMaker, header: str, missing: str,
     [problem] = faults(write("A,10,1", header=header))
     assert problem.found == f"no column {missing!r}"
     assert problem.rule == f"{needed_by} needs it"
+    assert ("no follow-up" in problem.mend) == needed_by.startswith("endpoint")
 
 
 def test_a_misspelled_column_is_hinted_at(write: TableMaker) -> None:

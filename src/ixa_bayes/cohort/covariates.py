@@ -44,7 +44,7 @@ class Covariate:
 
 
 def read_covariates(
-    faults: Faults, description: CohortDescription, *, taken: Collection[str]
+    faults: Faults, description: CohortDescription, *, taken: Collection[str | None]
 ) -> tuple[pd.DataFrame, dict[str, Covariate]]:
     """Read every column that is not taken by an id, a weight or an endpoint.
 
@@ -71,7 +71,13 @@ def read_covariates(
         columns[name], declared[name] = read(faults, name, covariate, column=column, description=description)
     used = {*taken, *(one.column or name for name, one in description.covariates.items()), *description.columns.ignore}
     for column in faults.raw.cells.columns:
-        if column not in used and column not in columns:
+        if column in used:
+            continue
+        if column in description.covariates:
+            rule = f"covariate {column} is declared as another column, {description.covariates[column].column!r}"
+            mend = f"rename the covariate, or list {column!r} under columns.ignore in {DESCRIPTION_FILE}"
+            faults.column(column, found="a column of the same name", rule=rule, mend=mend)
+        else:
             columns[column], declared[column] = _recognised(faults, column, description=description)
     return pd.DataFrame(columns, index=pd.RangeIndex(len(faults.raw.cells))), declared
 

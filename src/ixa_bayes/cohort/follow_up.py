@@ -1,6 +1,7 @@
 """Follow-up by endpoint: which endpoints a table has, and what must hold between and within its rows."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,10 @@ from ixa_bayes.cohort.spans import Spans, spans_of
 from ixa_bayes.errors import Problem
 from ixa_bayes.study.hints import did_you_mean
 
-LONG_MEDIAN, LONG_TIME = 240.0, 1200.0
+LONG_MEDIAN: Final = 240.0
+LONG_TIME: Final = 1200.0
 """Months: no cohort is followed for more in the median, nobody at all for longer."""
-WEIGHT = "weight"
+WEIGHT: Final = "weight"
 
 
 def read_follow_up(
@@ -55,9 +57,8 @@ def endpoints_of(faults: Faults, description: CohortDescription) -> dict[str, En
     columns = list(faults.raw.cells.columns)
     declared = description.endpoints or dict.fromkeys(_by_name(columns), EndpointDescription())
     if not declared:
-        close = next((hint for name in ("os_time", "pfs_time") if (hint := did_you_mean(name, columns))), "")
         mend = f"name its columns <endpoint>_time and <endpoint>_event, or declare endpoints in {DESCRIPTION_FILE}"
-        found = f"columns {', '.join(map(repr, columns[:20]))}" + (" (os_time is missing)" if close else "")
+        found = f"columns {', '.join(map(repr, columns[:20]))}"
         faults.add(Problem(faults.raw.where, found, "a cohort has follow-up for at least one endpoint", mend))
     return {name: _with_columns(name, endpoint, columns) for name, endpoint in declared.items()}
 
@@ -87,6 +88,10 @@ def check_columns(faults: Faults, wanted: dict[str, list[str]]) -> None:
                 mend = f"add or rename it, or name the column in {DESCRIPTION_FILE}"
                 if close:
                     mend += f"; it may be called {close.removeprefix('write ')}"
+                if purpose.startswith("endpoint"):
+                    mend += (
+                        f". Where a column ending in _time is no follow-up, declare the endpoints in {DESCRIPTION_FILE}"
+                    )
                 faults.add(Problem(faults.raw.where, f"no column {column!r}", f"{purpose} needs it", mend))
 
 
@@ -125,15 +130,32 @@ def _patients(faults: Faults, description: CohortDescription) -> pd.Series:
 
 def _weights(faults: Faults, description: CohortDescription) -> IntArray:
     size = len(faults.raw.cells)
-    column = description.columns.weight or (WEIGHT if WEIGHT in faults.raw.cells else None)
+    column = weight_column(description, faults.raw.cells.columns)
     if column is None:
         return np.ones(size, dtype=np.int64)
     read = numbers(faults.raw.cells[column], decimal=description.decimal, missing=description.missing)
     whole = (read.value >= 1) & (np.rint(read.value) == read.value) & (read.value < 2**53)
     rule = "a weight is a frequency, a whole number from 1: how many equal patients the row stands for"
-    mend = "leave the row out, or count it; weights of a survey or of propensity scores are something else"
-    faults.cells(column, ~whole, rule=rule, mend=mend)
+    own = "rename the column if it holds anything else, such as kilograms or the weights of a survey"
+    faults.cells(column, ~whole, rule=rule, mend=f"count the row, or leave it out; {own}")
+    if description.columns.weight is None and size >= 5 and whole.all() and _like_kilograms(read.value):
+        found = f"values from {read.value.min():g} to {read.value.max():g}, which may be kilograms"
+        mend = f'say that it is with columns.weight = "{column}" in {DESCRIPTION_FILE}; {own}'
+        faults.column(column, found=found, rule="a weight is how many equal patients a row stands for", mend=mend)
     return np.where(whole, read.value, 1).astype(np.int64)
+
+
+def weight_column(description: CohortDescription, columns: Collection[str]) -> str | None:
+    """The column of frequency weights: the declared one, else ``weight`` if it has no other use."""
+    covariates = {covariate.column or name for name, covariate in description.covariates.items()}
+    if description.columns.weight is not None or WEIGHT not in columns:
+        return description.columns.weight
+    return None if WEIGHT in covariates or WEIGHT in description.columns.ignore else WEIGHT
+
+
+def _like_kilograms(values: FloatArray) -> bool:
+    """Whether whole numbers under the name of weight are what adults weigh."""
+    return bool(values.min() >= 30 and values.max() <= 250 and 45 <= np.median(values) <= 120)
 
 
 def _check_order(faults: Faults, spans: Spans) -> None:

@@ -19,7 +19,7 @@ from ixa_bayes.cohort.description import (
     read_description,
 )
 from ixa_bayes.cohort.faults import Faults
-from ixa_bayes.cohort.follow_up import WEIGHT, check_columns, columns_of, endpoints_of, read_follow_up
+from ixa_bayes.cohort.follow_up import check_columns, columns_of, endpoints_of, read_follow_up, weight_column
 from ixa_bayes.cohort.source import SUFFIXES, RawTable, from_memory, read_source
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.study.locate import locate
@@ -172,7 +172,7 @@ def _checked(raw: RawTable, description: CohortDescription, *, name: str, path: 
     follow_up = read_follow_up(faults, endpoints, description=description)
     taken = {
         columns.patient,
-        columns.weight or WEIGHT,
+        weight_column(description, raw.cells.columns),
         *(one for key in endpoints for one in needed[f"endpoint {key}"]),
     }
     covariates, declared = read_covariates(faults, description, taken=taken)
