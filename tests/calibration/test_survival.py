@@ -1,0 +1,215 @@
+"""The survival models return their own posteriors, with late entry and monthly visits; wrong ones are told apart."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from ixa_bayes.cohort.table import read_cohort
+from ixa_bayes.inference.calibration import AS_SAMPLED, Draws, blocks, judge_ranks, simulate_ranks
+from ixa_bayes.inference.diagnostics import MAX_DIVERGENT_SHARE
+from ixa_bayes.inference.sampling import CHAINS, SamplerSettings, sample
+from ixa_bayes.inference.survival import (
+    SurvivalQuestion,
+    law_of,
+    linear_predictor,
+    parameters_of,
+    question_of,
+    survival_program,
+)
+from ixa_bayes.inference.survival_prior import prior_of_program
+from ixa_bayes.inference.survival_simulation import seen_of, simulate_times
+from ixa_bayes.models.survival_analysis import SurvivalAnalysis
+from ixa_bayes.models.survival_likelihood import log_likelihood
+from ixa_bayes.models.survival_rows import SurvivalRows, survival_rows
+
+pytestmark = [pytest.mark.compiles, pytest.mark.calibration]
+
+FULL = os.environ.get("IXA_BAYES_CALIBRATION") == "full"
+SEEDS = 10
+PER_SEED = 60 if FULL else 10
+RANKED_AMONG = 99
+SAMPLER = SamplerSettings(draws=250, tune=250, target_accept=0.9)
+N_PATIENTS = 126
+N_WITH = {
+    "gfr_le_70": 35,
+    "triple_class_refractory": 21,
+    "extramedullary_disease": 15,
+    "high_risk_cytogenetics": 38,
+    "age_ge_80": 37,
+}
+"""Patients of the index study with each factor."""
+PRIORS: dict[str, dict[str, Any]] = {
+    name: {"kind": "normal", "mean": 0.2, "sd": 0.7, "source": "test"} for name in N_WITH
+} | {"extramedullary_disease": {"kind": "student_t", "location": 0.2, "scale": 0.5, "df": 4, "source": "test"}}
+MEDIAN = {"median": {"months": 15.0, "log_sd": 0.3, "source": "test"}}
+RATE = {"log_rate": {"mean": -0.7, "sd": 0.4, "unit": "year", "source": "test"}}
+SHAPE = {"law": "weibull", "shape": {"median": 1.1, "log_sd": 0.25, "source": "test"}}
+CUTS = {"law": "piecewise_exponential", "cuts": [6.0, 12.0, 24.0]}
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A model with the way its cohort is followed; three patients in ten enter late in all of them."""
+
+    baseline: dict[str, Any]
+    monthly: bool
+
+
+CASES = {
+    "weibull_monthly": _Case(SHAPE | RATE, monthly=True),
+    "piecewise": _Case(CUTS | MEDIAN, monthly=False),
+    "walk_monthly": _Case(CUTS | MEDIAN | {"walk": {"scale": 0.7, "source": "test"}}, monthly=True),
+} | ({"weibull": _Case(SHAPE | MEDIAN, monthly=False)} if FULL else {})
+
+
+@cache
+def _question(name: str) -> SurvivalQuestion:
+    """The fixed part of every replicate: who has which factor, enters when, and would be censored when."""
+    case, rng = CASES[name], np.random.default_rng(126)
+    factors = {factor: rng.permutation(np.arange(N_PATIENTS) < n).astype(int) for factor, n in N_WITH.items()}
+    entry = np.where(np.arange(N_PATIENTS) % 10 < 3, rng.uniform(0.5, 6, N_PATIENTS), 0.0)
+    table = pd.DataFrame({"patient": range(N_PATIENTS)} | factors)
+    table = table.assign(os_time=np.ceil(rng.uniform(8, 42, N_PATIENTS)), os_event=0, os_entry=entry)
+    content = {"kind": "survival", "name": name, "title": name, "endpoint": "os", "baseline": case.baseline}
+    covariates = {factor: {"prior": prior} for factor, prior in PRIORS.items()}
+    question = question_of(SurvivalAnalysis.model_validate(content | {"covariates": covariates}), read_cohort(table))
+    return replace(question, structure=replace(question.structure, between=case.monthly))
+
+
+def _dataset(draws: Draws) -> xr.Dataset:
+    named = {
+        name: (("chain", "draw", *(f"{name}_dim" for _ in values.shape[1:])), values[np.newaxis])
+        for name, values in draws.items()
+    }
+    return xr.Dataset(named, coords={"chain": [0], "draw": np.arange(len(next(iter(draws.values()))))})
+
+
+def _prior(question: SurvivalQuestion, size: int, rng: np.random.Generator) -> Draws:
+    drawn = prior_of_program(question, size, rng)
+    return {str(name): values.isel(chain=0).to_numpy() for name, values in drawn.items()}
+
+
+@dataclass(frozen=True)
+class _Calibration:
+    """What :func:`simulate_ranks` asks of a model."""
+
+    name: str
+
+    @property
+    def question(self) -> SurvivalQuestion:
+        return _question(self.name)
+
+    def simulate(self, rng: np.random.Generator) -> tuple[Draws, SurvivalRows]:
+        question, monthly = self.question, CASES[self.name].monthly
+        truth = _prior(question, 1, rng)
+        parameters = parameters_of(_dataset(truth), question)
+        eta = linear_predictor(parameters, question.design.matrix)
+        entry, censoring = question.rows.entry, question.rows.end
+        times = simulate_times(law_of(parameters, question.analysis), eta, entry, rng)
+        step = np.full(N_PATIENTS, float(monthly))
+        seen = seen_of(times, entry=entry, censoring=censoring, step=step, anchor=censoring)
+        return truth, survival_rows(seen.isel(chain=0, draw=0), np.arange(N_PATIENTS))
+
+    def quantities(self, draws: Draws, data: object) -> Draws:
+        """Every parameter; the joint log-likelihood; and an effect that counts for or against its group's events."""
+        question, rows = self.question, cast("SurvivalRows", data)
+        parameters = parameters_of(_dataset(draws), question)
+        eta = linear_predictor(parameters, question.design.matrix)
+        joint = log_likelihood(law_of(parameters, question.analysis), eta, rows).sum("row")
+        ratios = parameters["log_hazard_ratio"].isel(chain=0).to_pandas()
+        found = {str(name): values.to_numpy() for name, values in ratios.items()}
+        for name, values in parameters.drop_vars(["log_hazard_ratio", "shape", "log_rate"], errors="ignore").items():
+            flat = values.isel(chain=0).to_numpy().reshape(values.sizes["draw"], -1)
+            found |= {f"{name}_{index}": column for index, column in enumerate(flat.T)}
+        triple = question.design.matrix["triple_class_refractory"].to_numpy() == 1
+        surplus = int((rows.event | rows.between)[triple].sum()) - 15
+        product = found["triple_class_refractory"] * surplus
+        return found | {"log_likelihood": joint.isel(chain=0).to_numpy(), "effect_by_events": product}
+
+
+class _Fitting:
+    """Fits replicates and counts their divergences and events: none is dropped, so shares are what is judged."""
+
+    def __init__(self, name: str) -> None:
+        self.question = _question(name)
+        self.divergent: list[float] = []
+        self.events: list[int] = []
+
+    def __call__(self, data: object, seed: int) -> Draws:
+        rows = cast("SurvivalRows", data)
+        program = survival_program(self.question.structure)
+        fit = sample(program, replace(self.question, rows=rows).data(), settings=SAMPLER, seed=seed)
+        self.divergent.append(float(fit["sample_stats"]["diverging"].mean()))
+        self.events.append(rows.n_events)
+        every = np.linspace(0, CHAINS * SAMPLER.draws - 1, RANKED_AMONG).round().astype(int)
+        return {
+            str(name): values.to_numpy().reshape(CHAINS * SAMPLER.draws, *values.shape[2:])[every]
+            for name, values in fit["posterior"].to_dataset().items()
+        }
+
+
+def _sign_flipped(draws: Draws, rng: np.random.Generator) -> Draws:
+    return dict(draws) | {name: -draws[name] for name in ("normal", "student_t")}
+
+
+def _half_width(draws: Draws, rng: np.random.Generator) -> Draws:
+    halved = {name: (values + values.mean(axis=0)) / 2 for name, values in draws.items()}
+    if "walk_sd" in draws:
+        halved["walk_sd"] = np.sqrt(draws["walk_sd"] * np.exp(np.log(draws["walk_sd"]).mean()))
+    return halved
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """A calibration that has been run."""
+
+    ranks: dict[str, pd.DataFrame]
+    fitting: _Fitting
+
+
+@cache
+def _run(name: str) -> _Run:
+    calibration, fitting = _Calibration(name), _Fitting(name)
+    corruptions: dict[str, Callable[[Draws, np.random.Generator], Draws]] = {
+        "sign_flipped": _sign_flipped,
+        "prior_returned": lambda draws, rng: _prior(calibration.question, RANKED_AMONG, rng),
+        "half_width": _half_width,
+    }
+    ranks = simulate_ranks(
+        calibration.simulate,
+        fitting,
+        calibration.quantities,
+        n_replicates=SEEDS * PER_SEED,
+        seed=20261125,
+        corruptions=corruptions,
+    )
+    return _Run(ranks, fitting)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_ranks_are_uniform(name: str) -> None:
+    run = _run(name)
+    verdict = judge_ranks(run.ranks[AS_SAMPLED], n_draws=RANKED_AMONG)
+    assert verdict.uniform, verdict.outside
+    assert len(run.fitting.events) == len(run.ranks[AS_SAMPLED])
+    assert np.mean(run.fitting.divergent) <= MAX_DIVERGENT_SHARE
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("corruption", ["sign_flipped", "prior_returned", "half_width"])
+def test_wrong_posteriors_are_rejected(name: str, corruption: str) -> None:
+    parts = blocks(_run(name).ranks[corruption], SEEDS)
+    assert sum(not judge_ranks(part, n_draws=RANKED_AMONG).uniform for part in parts) >= 9
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_right_posteriors_pass_in_every_block(name: str) -> None:
+    parts = blocks(_run(name).ranks[AS_SAMPLED], SEEDS)
+    assert sum(not judge_ranks(part, n_draws=RANKED_AMONG).uniform for part in parts) <= 1
