@@ -96,6 +96,11 @@ def test_entry_and_lower_bound_by_dates() -> None:
         ({"seen": ["", "2020-02-28", "2021-06-16"]}, "row 2, column 'seen'", "lies before its start"),
         ({"seen": ["", "", "2021-06-16"]}, "row 2, column 'seen'", "last seen on some day"),
         ({"start": ["2020-01-01", "", "2021-06-15"]}, "row 2, column 'start'", "every patient has a start"),
+        (
+            {"died": ["2020-02-30", "", ""], "seen": ["", "2021-02-28", "2021-06-16"]},
+            "row 1, column 'died'",
+            "must be a date written as",
+        ),
         ({"died": ["2020-02-30", "", ""]}, "row 1, column 'died'", "must be a date written as %Y-%m-%d"),
     ],
 )

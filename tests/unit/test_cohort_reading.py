@@ -120,8 +120,10 @@ def test_a_wrongly_declared_encoding(tmp_path: Path) -> None:
 def test_commas_and_semicolons_leave_a_doubt(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text('"patient";"os_time";"os_event";"a, b"\nA;1;0;2\n', encoding="utf-8")
-    assert faults(path)
+    assert "set separator" in faults(path)[0].mend
     assert read_cohort(path, description={"separator": ";"}).declared["a, b"].kind == "continuous"
+    path.write_text("patient;os_time;os_event;x, y\nA;1;0;2,3\n", encoding="utf-8")
+    assert {problem.mend for problem in faults(path)} == {'set separator = ";" in cohort.toml'}
 
 
 def test_parquet(tmp_path: Path, expected: str) -> None:

@@ -1,5 +1,7 @@
 """What check-cohort tells of a cohort, what it keeps back, and the template that new-cohort hands out."""
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -140,6 +142,24 @@ def test_check_cohort_shows_ids_only_when_asked(tmp_path: Path) -> None:
 
 def test_list_shows_cohorts() -> None:
     assert "cohorts  example_cohort" in RUN.invoke(app, ["list"]).output
+
+
+def test_check_cohort_lists_every_fault_ends_with_code_2_and_loads_no_sampler(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text("patient,os_time,os_event\nAnna,-1,1\nBert,5,2\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "ixa_bayes", "check-cohort", str(file)], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "line 2, column 'os_time': found '-1'" in done.stderr
+    assert "line 3, column 'os_event': found '2'" in done.stderr
+    assert "Traceback" not in done.stderr
+    code = (
+        "import sys\nfrom typer.testing import CliRunner\nfrom ixa_bayes.cli import app\n"
+        "assert CliRunner().invoke(app, ['check-cohort', 'example_cohort']).exit_code == 0\n"
+        "assert not {'arviz', 'pymc', 'nutpie', 'matplotlib'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # The template ----------------------------------------------------------------------------------

@@ -182,7 +182,7 @@ def _read_text_table(path: Path, description: CohortDescription) -> RawTable:
             convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(header, pa.string())),
         )
     except pa.ArrowInvalid as error:
-        problems = list(_ragged(path, content, encoding=encoding, separator=separator, n_columns=len(header)))
+        problems = list(_ragged(path, content, encoding=encoding, separator=separator, header=header))
         if not problems:
             mend = "correct the quotes or the separator"
             problems.append(Problem(str(path), str(error).splitlines()[0], "the file must be CSV", mend))
@@ -235,7 +235,8 @@ def _header(path: Path, content: bytes, description: CohortDescription) -> tuple
     try:
         header = next(csv.reader(itertools.chain([first], stream), delimiter=separator, strict=True))
     except csv.Error as error:
-        raise InputError([Problem(f"{path}, line 1", str(error), "the file must be CSV", "close the quote")]) from error
+        mend = f"close the quote, or set separator in {DESCRIPTION_FILE}"
+        raise InputError([Problem(f"{path}, line 1", str(error), "the file must be CSV", mend)]) from error
     return header, separator
 
 
@@ -267,13 +268,15 @@ def _lines(rows: IntArray, *, content: bytes, encoding: str, separator: str) -> 
     return every[rows]
 
 
-def _ragged(path: Path, content: bytes, *, encoding: str, separator: str, n_columns: int) -> Iterator[Problem]:
+def _ragged(path: Path, content: bytes, *, encoding: str, separator: str, header: list[str]) -> Iterator[Problem]:
     line = 1
     try:
         for line, row in _records(content, encoding=encoding, separator=separator):
-            if len(row) != n_columns:
+            if len(row) != len(header):
                 mend = f"quote cells that hold {separator!r}, or add the missing cells"
-                yield Problem(f"{path}, line {line}", f"{len(row)} cells", f"the header has {n_columns}", mend)
+                if other := next((mark for mark in _SEPARATORS if mark in "".join(header)), None):
+                    mend = f"set separator = {_SEPARATORS[other]} in {DESCRIPTION_FILE}"
+                yield Problem(f"{path}, line {line}", f"{len(row)} cells", f"the header has {len(header)}", mend)
     except csv.Error as error:
         yield Problem(f"{path}, after line {line}", str(error), "the file must be CSV", "close the quoted cell")
 
