@@ -88,9 +88,7 @@ def check_columns(faults: Faults, wanted: dict[str, list[str]]) -> None:
                 mend = f"add or rename it, or name the column in {DESCRIPTION_FILE}"
                 if close:
                     mend += f"; it may be called {close.removeprefix('write ')}"
-                if ";" in "".join(known):
-                    mend = f'set separator = ";" in {DESCRIPTION_FILE}'
-                elif purpose.startswith("endpoint"):
+                if purpose.startswith("endpoint"):
                     mend += (
                         f". Where a column ending in _time is no follow-up, declare the endpoints in {DESCRIPTION_FILE}"
                     )

@@ -182,7 +182,7 @@ def _read_text_table(path: Path, description: CohortDescription) -> RawTable:
             convert_options=arrow_csv.ConvertOptions(column_types=dict.fromkeys(header, pa.string())),
         )
     except pa.ArrowInvalid as error:
-        problems = list(_ragged(path, content, encoding=encoding, separator=separator, header=header))
+        problems = list(_ragged(path, content, encoding=encoding, separator=separator, n_columns=len(header)))
         if not problems:
             mend = "correct the quotes or the separator"
             problems.append(Problem(str(path), str(error).splitlines()[0], "the file must be CSV", mend))
@@ -231,7 +231,7 @@ def _header(path: Path, content: bytes, description: CohortDescription) -> tuple
     first = next((line for line in stream if line.strip()), "")
     if not first:
         raise InputError([_no_rows(str(path))])
-    separator = description.separator or _separator(first)
+    separator = description.separator or _separator(first, where=f"{path}, line 1")
     try:
         header = next(csv.reader(itertools.chain([first], stream), delimiter=separator, strict=True))
     except csv.Error as error:
@@ -240,13 +240,14 @@ def _header(path: Path, content: bytes, description: CohortDescription) -> tuple
     return header, separator
 
 
-def _separator(first: str) -> str:
-    """A header without commas whose cells are parted by semicolons or tabs leaves no doubt."""
-    if "," not in first:
-        for mark in _SEPARATORS:
-            if mark in first:
-                return mark
-    return ","
+def _separator(first: str, *, where: str) -> str:
+    """A header without commas whose cells are parted by semicolons or tabs leaves no doubt; with both it does."""
+    mark = next((mark for mark in _SEPARATORS if mark in first), ",")
+    if mark != "," and "," in first:
+        found = f"commas and {_SEPARATORS[mark]}"
+        mend = f'set separator = {_SEPARATORS[mark]} or "," in {DESCRIPTION_FILE}'
+        raise InputError([Problem(where, found, "one of the two parts the cells", mend)])
+    return mark
 
 
 def _records(content: bytes, *, encoding: str, separator: str) -> Iterator[tuple[int, list[str]]]:
@@ -268,15 +269,13 @@ def _lines(rows: IntArray, *, content: bytes, encoding: str, separator: str) -> 
     return every[rows]
 
 
-def _ragged(path: Path, content: bytes, *, encoding: str, separator: str, header: list[str]) -> Iterator[Problem]:
+def _ragged(path: Path, content: bytes, *, encoding: str, separator: str, n_columns: int) -> Iterator[Problem]:
     line = 1
     try:
         for line, row in _records(content, encoding=encoding, separator=separator):
-            if len(row) != len(header):
+            if len(row) != n_columns:
                 mend = f"quote cells that hold {separator!r}, or add the missing cells"
-                if other := next((mark for mark in _SEPARATORS if mark in "".join(header)), None):
-                    mend = f"set separator = {_SEPARATORS[other]} in {DESCRIPTION_FILE}"
-                yield Problem(f"{path}, line {line}", f"{len(row)} cells", f"the header has {len(header)}", mend)
+                yield Problem(f"{path}, line {line}", f"{len(row)} cells", f"the header has {n_columns}", mend)
     except csv.Error as error:
         yield Problem(f"{path}, after line {line}", str(error), "the file must be CSV", "close the quoted cell")
 
