@@ -5,11 +5,14 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from ixa_bayes.models.analysis import read_model
+from ixa_bayes.models.response_analysis import ResponseAnalysis
 from ixa_bayes.report.audit_tables import implied_table
 from ixa_bayes.report.display import ON_PAPER, Ledger
 from ixa_bayes.report.figures import draw_all
 from ixa_bayes.report.page import render_page
 from ixa_bayes.report.results import Results
+from ixa_bayes.report.run import compute
 from ixa_bayes.report.summary import summary_findings
 
 from .pages import Outline, empty, long_list, text_of
@@ -105,6 +108,20 @@ def test_an_analysis_without_an_endpoint_here_is_not_shown(hostile_results: Resu
     assert "Other rates" not in page
     priors = page[page.index('id="table-rate-priors"') :]
     assert priors[: priors.index("</table>")].count("uniform") == 1
+
+
+def test_a_prior_that_two_analyses_share_is_listed_once(hostile_results: Results) -> None:
+    orr = read_model("orr")
+    assert isinstance(orr.analysis, ResponseAnalysis)
+    reworded = tuple(prior.model_copy(update={"source": "another source"}) for prior in orr.analysis.priors)
+    named = {"first": orr.analysis.priors, "second": reworded}
+    rates = [
+        replace(orr, analysis=orr.analysis.model_copy(update={"name": name, "priors": priors, "hierarchical": None}))
+        for name, priors in named.items()
+    ]
+    models = [read_model("hazard_ratios"), *rates]
+    results = compute(hostile_results.study, models, seed=1, inputs={}, progress=lambda step, done, total: None)
+    assert list(results.response_priors["prior"]) == [prior.name for prior in orr.analysis.priors]
 
 
 def test_implied_ratios_are_a_table_of_their_own(hostile_results: Results) -> None:
