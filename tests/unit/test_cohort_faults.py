@@ -205,6 +205,7 @@ def test_rows_of_a_patient_are_disjoint_with_the_event_last(
 def test_three_stretches_of_which_the_first_covers_the_third(write: TableMaker) -> None:
     problems = faults(write("A,0,20,0,0", "A,2,3,0,0", "A,15,25,1,0", header=START_STOP))
     assert places(problems) == ["line 3, column 'os_entry'", "line 4, column 'os_entry'"]
+    assert all(problem.found.endswith("before the end of the same patient's line 2") for problem in problems)
 
 
 def test_adjoining_stretches_are_sound(write: TableMaker) -> None:
