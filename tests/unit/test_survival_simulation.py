@@ -11,6 +11,7 @@ from scipy.stats import expon, kstest, uniform, weibull_min
 
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.crosscheck.kaplan_meier import survival_at
+from ixa_bayes.errors import InputError
 from ixa_bayes.inference.diagnostics import Convergence
 from ixa_bayes.inference.survival import SurvivalFit, parameters_of, question_of
 from ixa_bayes.inference.survival_simulation import (
@@ -257,3 +258,34 @@ def test_a_replicate_has_one_row_per_patient() -> None:
     assert seen.sizes["row"] == 610
     np.testing.assert_array_equal(seen["entry"][:15], np.repeat(rows.entry[:5], 3))
     assert (seen["weight"] == 1).all()
+
+
+def test_missing_covariates_are_drawn_as_likely_as_the_others_make_them() -> None:
+    """Half the markers are missing; the model says that one in four has it, and the marker brings the event at once."""
+    fit = _fit(monthly=False)
+    table = pd.DataFrame({"patient": range(600), "pfs_time": 5.0, "pfs_event": 1})
+    table["marker"] = np.where(np.arange(600) < 300, np.nan, np.arange(600) % 2)
+    analysis = fit.question.analysis
+    marker = analysis.covariates["marker"].model_copy(update={"missing": "marginalise"})
+    question = question_of(analysis.model_copy(update={"covariates": {"marker": marker}}), read_cohort(table))
+    draws = {
+        "log_shape": (("chain", "draw"), np.zeros((1, 50))),
+        "level": (("chain", "draw"), np.full((1, 50), -25.0)),
+        "normal": (("chain", "draw", "k"), np.full((1, 50, 1), 40.0)),
+        "missing_intercept": (("chain", "draw", "m"), np.full((1, 50, 1), np.log(1 / 3))),
+    }
+    parameters = parameters_of(xr.Dataset(draws, coords={"chain": [0], "draw": np.arange(50)}), question)
+    missing = SurvivalFit(question, xr.DataTree.from_dict({"posterior": parameters}), fit.convergence)
+    early = replicate(missing, np.random.default_rng(12))["time"].isel(chain=0) < 1
+    assert float(early.isel(row=slice(0, 300)).mean()) == pytest.approx(0.25, abs=0.02)
+    np.testing.assert_array_equal(early[:, 300:], np.broadcast_to(np.arange(300) % 2 == 1, (50, 300)))
+
+
+def test_a_start_stop_table_is_not_replicated() -> None:
+    fit = _fit(monthly=False)
+    table = pd.DataFrame({"patient": [1, 1, 2], "marker": [0, 1, 0], "pfs_time": [3.0, 7.0, 5.0]})
+    cohort = read_cohort(table.assign(pfs_event=[0, 1, 1], pfs_entry=[0.0, 3.0, 0.0]))
+    question = question_of(fit.question.analysis, cohort)
+    with pytest.raises(InputError) as error:
+        replicate(replace(fit, question=question), np.random.default_rng(1))
+    assert error.value.problems[0].found == "a start-stop table"

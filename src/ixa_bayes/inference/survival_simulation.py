@@ -11,7 +11,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ixa_bayes.inference.survival import SurvivalFit, law_of, linear_predictor
+from ixa_bayes.cohort.follow_up import is_start_stop
+from ixa_bayes.errors import InputError, Problem
+from ixa_bayes.inference.survival import SurvivalFit, SurvivalQuestion, law_of, linear_predictor
+from ixa_bayes.models.missing import PATTERN, log_pattern_probability, pattern_eta
 from ixa_bayes.models.survival_likelihood import Law
 from ixa_bayes.models.survival_rows import ROW, SurvivalRows
 
@@ -197,15 +200,26 @@ def replicate(fit: SurvivalFit, rng: np.random.Generator, *, draws: int = 400) -
     -------
     xr.Dataset
         See :func:`seen_of`; a row that stands for several equal patients is repeated.
-        Each draw has censoring times and visits of its own. Rows are independent patients.
+        Each draw has censoring times and visits of its own, and values of missing covariates as likely as the
+        patient's other covariates make them.
+
+    Raises
+    ------
+    InputError
+        For a start-stop table, since nobody knows the covariates that a patient would have had later.
     """
+    question = fit.question
+    if is_start_stop(question.cohort.follow_up[question.analysis.endpoint]):
+        rule = "a patient's covariates after the last row are not known, so follow-up cannot be replicated"
+        mend = "ask for it with one row per patient, covariates as they were at entry"
+        raise InputError([Problem(f"cohort {question.cohort.name}", "a start-stop table", rule, mend)])
     posterior = fit.posterior["posterior"].to_dataset()
     available = posterior.sizes["draw"]
     chosen = np.linspace(0, available - 1, min(draws, available)).round().astype(int)
     parameters = posterior.isel(draw=chosen)
-    rows, which = _one_by_one(fit.question.rows)
-    eta = linear_predictor(parameters, fit.question.design.matrix.iloc[which])
-    times = simulate_times(law_of(parameters, fit.question.analysis), eta, rows.entry, rng)
+    rows, which = _one_by_one(question.rows)
+    eta = _linear_predictor(parameters, question, which, rng)
+    times = simulate_times(law_of(parameters, question.analysis), eta, rows.entry, rng)
     size = times.shape[:2]
     return seen_of(
         times,
@@ -214,6 +228,19 @@ def replicate(fit: SurvivalFit, rng: np.random.Generator, *, draws: int = 400) -
         step=visit_steps(rows, rng, size=size),
         anchor=np.where(rows.between, rows.upper, rows.end),
     )
+
+
+def _linear_predictor(
+    parameters: xr.Dataset, question: SurvivalQuestion, which: NDArray[np.int64], rng: np.random.Generator
+) -> xr.DataArray | float:
+    """What covariates add to the log hazard of patients, each with the covariates of a row of the design."""
+    if not question.patterns.covariates:
+        return linear_predictor(parameters, question.design.matrix.iloc[which])
+    weight = log_pattern_probability(parameters, question.patterns).isel({ROW: which})
+    # The largest of log weights plus Gumbel noise is a draw from the weights.
+    pattern = (weight + rng.gumbel(size=weight.shape)).argmax(PATTERN)
+    eta: xr.DataArray = pattern_eta(parameters, question.design, question.patterns).isel({ROW: which})
+    return eta.isel({PATTERN: pattern})
 
 
 def _one_by_one(rows: SurvivalRows) -> tuple[SurvivalRows, NDArray[np.int64]]:
