@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 import pandas as pd
 from markupsafe import Markup, escape
 
-from ixa_bayes.report.wording import EVIDENCE_LABELS
+from ixa_bayes.report.wording import EVIDENCE_LABELS, interval_text
 
 Record = Mapping[str, Any]
 FOLDED_FROM: Final = 15
@@ -182,6 +182,26 @@ def parted(text: str) -> tuple[str, str]:
 def records_of(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows of a result table as dictionaries."""
     return cast("list[dict[str, Any]]", table.to_dict("records"))
+
+
+def digits_of(row: Record, column: str, word: Callable[[float, float], str]) -> str:
+    """A number of a result table with the digits that its Monte Carlo error, ``mcse_<column>``, supports."""
+    return word(row[column], row[f"mcse_{column}"])
+
+
+def median_interval(row: Record, columns: tuple[str, str, str], word: Callable[[float, float], str]) -> str:
+    """Posterior median with its interval, ``1.42 (0.74 to 2.72)``, each number with its own digits.
+
+    Parameters
+    ----------
+    row : mapping
+    columns : tuple of str
+        Columns of the median and of the lower and upper end.
+    word : function
+        From a number and its Monte Carlo error to text.
+    """
+    median, lower, upper = (digits_of(row, column, word) for column in columns)
+    return f"{median} ({interval_text(lower, upper)})"
 
 
 def evidence_words(table: pd.DataFrame) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from ixa_bayes.report.display import records_of
 from ixa_bayes.report.drawing import DrawnFigure, Figure, export
 from ixa_bayes.report.effect_tables import (
     PRINTED_RATIOS,
+    Chance,
     chance_text,
     chances_on,
     effect_short,
@@ -197,13 +198,7 @@ def _chances(effects: Sequence[Effect], labels: Labels, *, name: str, source: st
     chance_plot(rows, axes, xlabel="posterior probability", clear=CLEAR_UNDER_SCEPTICAL)
     legend_of(kinds, axes, words={"printed": "no prior"})
     evidence_kind, ledger_rows = _evidence(effects)
-    numbers = ". ".join(
-        f"{effect_short(effect[0], labels)}, {chance.label}: "
-        + ", ".join(
-            f"{chance.text(row)} ({_kind(row['prior'])})" for row in shown(effect) if _kind(row["prior"]) in kinds
-        )
-        for effect, chance in stated
-    )
+    numbers = ". ".join(_chance_numbers(effect, chance, kinds, labels) for effect, chance in stated)
     protects = " For a factor that rather protects, the probability that it lies below 1 or an inverse of these."
     return export(
         Figure(
@@ -220,6 +215,11 @@ def _chances(effects: Sequence[Effect], labels: Labels, *, name: str, source: st
         ),
         drawing,
     )
+
+
+def _chance_numbers(effect: Effect, chance: Chance, kinds: Sequence[str], labels: Labels) -> str:
+    told = [f"{chance.text(row)} ({_kind(row['prior'])})" for row in shown(effect) if _kind(row["prior"]) in kinds]
+    return f"{effect_short(effect[0], labels)}, {chance.label}: {', '.join(told)}"
 
 
 def _densities(effect: Effect, labels: Labels, *, name: str) -> DrawnFigure:

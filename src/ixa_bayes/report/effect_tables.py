@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from ixa_bayes.report.display import Column, DisplayTable, Ledger, display_table
+from ixa_bayes.report.display import Column, DisplayTable, Ledger, digits_of, display_table, median_interval
 from ixa_bayes.report.wording import (
     Labels,
     interval_text,
@@ -113,13 +113,12 @@ def hr_interval(row: dict[str, Any]) -> str:
 
 
 def _median_interval(row: dict[str, Any]) -> str:
-    lower, upper = (ratio_text(row[name], error_of(row, name)) for name in ("hr_q025", "hr_q975"))
-    return f"{median_text(row)} ({interval_text(lower, upper)})"
+    return median_interval(row, ("hr_median", "hr_q025", "hr_q975"), ratio_text)
 
 
 def median_text(row: dict[str, Any]) -> str:
     """Posterior median of the hazard ratio with the digits that its error supports."""
-    return ratio_text(row["hr_median"], error_of(row, "hr_median"))
+    return digits_of(row, "hr_median", ratio_text)
 
 
 def error_of(row: dict[str, Any], column: str) -> float:
@@ -129,7 +128,7 @@ def error_of(row: dict[str, Any], column: str) -> float:
 
 def chance_text(row: dict[str, Any], column: str) -> str:
     """A posterior probability of ``hazard_ratios.csv`` with the digits that its error supports."""
-    return probability_text(row[column], error_of(row, column))
+    return digits_of(row, column, probability_text)
 
 
 def likelier_side(row: dict[str, Any]) -> str:

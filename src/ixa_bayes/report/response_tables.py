@@ -12,8 +12,10 @@ from ixa_bayes.report.display import (
     DisplayRow,
     DisplayTable,
     Ledger,
+    digits_of,
     display_table,
     evidence_words,
+    median_interval,
     records_of,
     table_of_rows,
 )
@@ -106,13 +108,12 @@ def share_interval(row: dict[str, Any]) -> str:
 
 def with_interval(row: dict[str, Any], word: Callable[[float, float], str]) -> str:
     """Posterior median and 95% interval, each with the digits that its Monte Carlo error supports."""
-    median, lower, upper = (word(row[name], row[f"mcse_{name}"]) for name in ("median", "q025", "q975"))
-    return f"{median} ({interval_text(lower, upper)})"
+    return median_interval(row, ("median", "q025", "q975"), word)
 
 
 def chance_lower(row: dict[str, Any]) -> str:
     """P(first group lower) with the digits that its Monte Carlo error supports."""
-    return probability_text(row["p_level_lower"], row["mcse_p_level_lower"])
+    return digits_of(row, "p_level_lower", probability_text)
 
 
 def rate_table(response: pd.DataFrame, labels: Labels, ledger: Ledger, *, anchor: str, caption: str) -> DisplayTable:
