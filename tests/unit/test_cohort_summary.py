@@ -16,7 +16,10 @@ from ixa_bayes.cohort.summary import n_patients, of_patients, shown_counts, summ
 from ixa_bayes.cohort.table import Cohort, read_cohort
 from ixa_bayes.cohort.template import FILES, write_cohort_template
 from ixa_bayes.errors import InputError
-from ixa_bayes.study.locate import builtin_root
+from ixa_bayes.models.analysis import read_model
+from ixa_bayes.models.design_matrix import design_of
+from ixa_bayes.models.survival_analysis import SurvivalAnalysis
+from ixa_bayes.study.locate import builtin_names, builtin_root
 
 RUN = CliRunner()
 
@@ -181,9 +184,14 @@ def test_the_template_reads_without_a_fault(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == sorted(FILES)
 
 
-def test_the_template_has_the_covariates_of_the_built_in_models(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", [name for name in builtin_names("model") if name.startswith(("pfs_", "os_"))])
+def test_the_template_serves_the_built_in_models(tmp_path: Path, model: str) -> None:
     write_cohort_template(tmp_path, name="new")
-    assert set(read_cohort("example_cohort").declared) <= set(read_cohort(tmp_path).declared)
+    analysis = read_model(model).analysis
+    assert isinstance(analysis, SurvivalAnalysis)
+    design = design_of(read_cohort(tmp_path), analysis)
+    assert len(design.matrix) + design.n_lost == 6
+    assert list(design.terms) == list(analysis.covariates)
 
 
 def test_the_template_shows_every_key(tmp_path: Path) -> None:
