@@ -51,6 +51,12 @@ def estimand_table(fit: SurvivalFit) -> pd.DataFrame:
         Columns of :data:`COLUMNS`, then one ``p_gt_c`` for each further threshold of the model file (``p_gt_1_25``),
         ``p_practically_equal``, ``evidence_kind`` and ``ledger_rows``. Covariates that are measured, not
         levels of a factor, have hazard ratios only.
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> fitted = ib.fit("os_weibull", "example_cohort", seed=1)  # doctest: +SKIP
+    >>> ib.estimand_table(fitted).query("estimand == 'hazard_ratio'")  # doctest: +SKIP
     """
     analysis = fit.question.analysis
     shared: _Row = {

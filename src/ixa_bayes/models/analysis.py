@@ -123,6 +123,12 @@ def models_for(study: Study | Path | str) -> list[ModelFile]:
     ------
     InputError
         With every fault of every file.
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> [model.analysis.name for model in ib.models_for("zhou2026")]
+    ['hazard_ratios', 'orr', 'response_other']
     """
     study = study_from(study)
     own = {path.stem: path for path in sorted((study.folder / "models").glob("*.toml"))}

@@ -120,6 +120,12 @@ def count_tables(study: Study | Path | str) -> list[CountTable]:
     -------
     list of CountTable
         In the order of the ledger; tables with fewer than two levels are left out.
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> [table.factor for table in ib.count_tables("zhou2026") if table.population == "all"]
+    ['triple_class_refractory', 'prior_lines_gt_1', 'pi_refractory']
     """
     study = study_from(study)
     subjects = dict.fromkeys(
@@ -155,6 +161,13 @@ def count_table(study: Study | Path | str, population: str, endpoint: str, facto
     For levels that partition the population both counts add up to the population's; otherwise the
     rest must be possible too. Percentages are read as rounded, and as truncated only where no
     table of rounded ones exists; the other way round in a paper that truncates its percentages.
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> table = ib.count_table("zhou2026", "all", "orr", "triple_class_refractory")
+    >>> table.levels, table.candidates[0].responders, table.candidates[0].evaluable
+    (('yes', 'no'), (2, 62), (19, 103))
     """
     study = study_from(study)
     if problems := list(_unknown_names(study.definition, population, endpoint, factor)):
