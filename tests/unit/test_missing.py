@@ -22,6 +22,7 @@ from ixa_bayes.inference.survival import (
     question_of,
 )
 from ixa_bayes.inference.survival_estimands import standardised
+from ixa_bayes.inference.survival_prior import implied_by_prior, prior_draws
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.models.weibull import weibull_model
 
@@ -165,6 +166,12 @@ def test_standardising_spreads_patients_over_what_they_may_have(covariate: str |
         expected += TABLE["weight"][i] * sum(each) / TABLE["weight"].sum()
     cohort = standardised(fit, covariate=covariate, level=value)
     assert cohort.survival([7.0]).item() == pytest.approx(expected, rel=1e-10)
+    prior = standardised(fit, covariate=covariate, level=value, given_outcome=False)
+    by_covariates = sum(
+        TABLE["weight"][i] * sum(_probability(i, *x) / OBSERVED[i] * survival(i, 7.0, *x) for x in _patterns(i))
+        for i in range(N)
+    )
+    assert prior.survival([7.0]).item() == pytest.approx(by_covariates / TABLE["weight"].sum(), rel=1e-10)
     median = cohort.quantile().item()
     assert cohort.survival([median]).item() == pytest.approx(0.5, rel=1e-8)
 
@@ -201,3 +208,12 @@ def test_rows_of_one_patient_share_what_is_missing() -> None:
     )
     with pytest.raises(InputError, match="share the missing value"):
         _question({"emd": COVARIATES["emd"]}, stretches)
+
+
+def test_priors_of_missing_covariates_can_be_drawn() -> None:
+    draws = prior_draws(QUESTION, 4000, np.random.default_rng(5))
+    assert draws["missing_coefficient"].shape == (1, 4000, 2, 2)
+    assert float(draws["missing_intercept"].std()) == pytest.approx(1.5, abs=0.06)
+    assert float(draws["missing_earlier"].std()) == pytest.approx(1.0, abs=0.05)
+    implied = implied_by_prior(QUESTION, 5)
+    assert set(implied["population"]) == {"reference_profile", "cohort", "each"}

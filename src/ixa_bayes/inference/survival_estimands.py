@@ -24,7 +24,7 @@ from ixa_bayes.inference.survival import SurvivalFit, law_of, linear_predictor
 from ixa_bayes.models.missing import PATTERN, log_pattern_probability, pattern_eta, pattern_rows
 from ixa_bayes.models.profiles import Profile, level_columns, profile_row
 from ixa_bayes.models.ratio_priors import COEFFICIENT, LOG_HAZARD_RATIO
-from ixa_bayes.models.survival_likelihood import Law, pattern_posterior
+from ixa_bayes.models.survival_likelihood import Law, normalised, pattern_posterior
 from ixa_bayes.models.survival_rows import ROW
 from ixa_bayes.study.hints import did_you_mean
 
@@ -195,7 +195,13 @@ class Standardised:
         return law_of(parameters, self.fit.question.analysis)
 
 
-def standardised(fit: SurvivalFit, *, covariate: str | None = None, level: str | float | None = None) -> Standardised:
+def standardised(
+    fit: SurvivalFit,
+    *,
+    covariate: str | None = None,
+    level: str | float | None = None,
+    given_outcome: bool = True,
+) -> Standardised:
     """The cohort's patients as they are, or as they would be if all had one level of a covariate.
 
     Parameters
@@ -203,6 +209,9 @@ def standardised(fit: SurvivalFit, *, covariate: str | None = None, level: str |
     fit : SurvivalFit
     covariate, level : optional
         Both or neither. Setting a covariate to 1 sets those it implies to 1.
+    given_outcome : bool
+        Whether a missing covariate's values are as likely as the patient's follow-up makes them too, as a posterior
+        needs; without it, as likely as the patient's other covariates make them.
 
     Raises
     ------
@@ -218,16 +227,18 @@ def standardised(fit: SurvivalFit, *, covariate: str | None = None, level: str |
     if not design.matrix.shape[1]:
         nothing = xr.zeros_like(parameters["chain"] * parameters["draw"], dtype=float)
         return Standardised(parameters, nothing.expand_dims({ROW: 1}, axis=-1), xr.DataArray([1.0], dims=ROW), fit)
-    profiles, share = _profiles(fit, settings)
+    profiles, share = _profiles(fit, settings, given_outcome=given_outcome)
     eta = xr.DataArray(linear_predictor(parameters, profiles))
     return Standardised(parameters, eta.transpose("chain", "draw", ROW), share, fit)
 
 
-def _profiles(fit: SurvivalFit, settings: Mapping[str, float]) -> tuple[pd.DataFrame, xr.DataArray]:
+def _profiles(
+    fit: SurvivalFit, settings: Mapping[str, float], *, given_outcome: bool
+) -> tuple[pd.DataFrame, xr.DataArray]:
     """Distinct profiles of the patients with some columns set, and the share of each.
 
-    A patient with a missing covariate is spread over its values by how likely they are at each draw, given all that is
-    known of the patient; the shares then have the dims (chain, draw, row).
+    A patient with a missing covariate is spread over its values by how likely they are at each draw; the shares then
+    have the dims (chain, draw, row).
     """
     question, weight = fit.question, fit.question.rows.weight / fit.question.rows.weight.sum()
     patterns = question.patterns
@@ -244,12 +255,13 @@ def _profiles(fit: SurvivalFit, settings: Mapping[str, float]) -> tuple[pd.DataF
     if not patterns.covariates:
         return frame, xr.DataArray(member.sum(axis=0), dims=ROW)
     parameters = fit.posterior["posterior"].to_dataset()
-    probability = pattern_posterior(
-        fit.law,
-        pattern_eta(parameters, question.design, patterns),
-        question.rows,
-        log_pattern=log_pattern_probability(parameters, patterns),
-    ).transpose("chain", "draw", ROW, PATTERN)
+    log_pattern = log_pattern_probability(parameters, patterns)
+    if given_outcome:
+        eta = pattern_eta(parameters, question.design, patterns)
+        probability = pattern_posterior(fit.law, eta, question.rows, log_pattern=log_pattern)
+    else:
+        probability = normalised(log_pattern)
+    probability = probability.transpose("chain", "draw", ROW, PATTERN)
     spread = np.concatenate([probability.to_numpy()[:, :, rows, p] for p, rows in enumerate(of_row)], axis=2)
     coords = {"chain": parameters["chain"], "draw": parameters["draw"]}
     return frame, xr.DataArray(spread @ member, dims=("chain", "draw", ROW), coords=coords)

@@ -67,8 +67,10 @@ def prior_of_program(question: SurvivalQuestion, size: int, rng: np.random.Gener
     if heavy:
         columns = [prior.location + prior.scale * rng.standard_t(prior.df, size) for prior in heavy]
         raw["student_t"] = np.stack(columns, axis=-1)
+    if question.patterns.covariates:
+        raw |= _missing(question, size, rng)
     named = {
-        name: (("chain", "draw", *(f"{name}_dim" for _ in values.shape[1:])), values[np.newaxis])
+        name: (("chain", "draw", *(f"{name}_dim_{axis}" for axis in range(values.ndim - 1))), values[np.newaxis])
         for name, values in raw.items()
     }
     return xr.Dataset(named, coords={"chain": [0], "draw": np.arange(size)})
@@ -109,7 +111,7 @@ def implied_by_prior(question: SurvivalQuestion, seed: int, size: int = 4000) ->
 
 
 def _of_patients(fit: SurvivalFit) -> Iterator[_Row]:
-    for population, patients in (("reference_profile", None), ("cohort", standardised(fit))):
+    for population, patients in (("reference_profile", None), ("cohort", standardised(fit, given_outcome=False))):
         shared: _Row = {"population": population, "factor": "", "level": "", "comparator": ""}
         months = quantile(fit) if patients is None else patients.quantile()
         yield {**shared, "estimand": "median", "unit": "months", **_summary(months)}
@@ -156,3 +158,15 @@ def _piecewise(
         "walk_sd": np.abs(rng.normal(0.0, baseline.walk.scale, size)),
         "z": rng.normal(size=(size, n_intervals - 1)),
     }
+
+
+def _missing(question: SurvivalQuestion, size: int, rng: np.random.Generator) -> dict[str, FloatArray]:
+    """Coefficients of the models of marginalised covariates."""
+    prior, n_covariates = question.analysis.missing, len(question.patterns.covariates)
+    n_predictors, n_pairs = question.patterns.predictors.shape[1], n_covariates * (n_covariates - 1) // 2
+    raw = {"missing_intercept": rng.normal(0, prior.intercept_sd, (size, n_covariates))}
+    if n_predictors:
+        raw["missing_coefficient"] = rng.normal(0, prior.coefficient_sd, (size, n_covariates, n_predictors))
+    if n_pairs:
+        raw["missing_earlier"] = rng.normal(0, prior.coefficient_sd, (size, n_pairs))
+    return raw

@@ -205,8 +205,12 @@ def log_likelihood_of_patterns(
 
 def pattern_posterior(law: Law, eta: xr.DataArray, rows: SurvivalRows, *, log_pattern: xr.DataArray) -> xr.DataArray:
     """Probability of each pattern given all that is known of the row, dims (chain, draw, row, pattern)."""
-    joint = _terms(law, eta, rows) + log_pattern
-    return xr.DataArray(xr.ufuncs.exp(joint - _log_sum(joint)))
+    return normalised(_terms(law, eta, rows) + log_pattern)
+
+
+def normalised(log_weight: xr.DataArray) -> xr.DataArray:
+    """Probabilities of patterns from their log weights, summing to 1 over the dim ``pattern``."""
+    return xr.DataArray(xr.ufuncs.exp(log_weight - _log_sum(log_weight)))
 
 
 def _log_sum(terms: xr.DataArray) -> xr.DataArray:

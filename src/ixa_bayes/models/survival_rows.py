@@ -1,6 +1,6 @@
 """The follow-up as the survival likelihoods take it: one row per patient or stretch of time, in months."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import xarray as xr
@@ -49,6 +49,10 @@ class SurvivalRows:
     def n(self) -> int:
         """Rows by weight."""
         return int(self.weight.sum())
+
+    def chosen(self, rows: BoolArray) -> "SurvivalRows":
+        """Some of the rows."""
+        return SurvivalRows(**{each.name: getattr(self, each.name)[rows] for each in fields(self)})
 
 
 def survival_rows(follow_up: xr.Dataset, rows: NDArray[np.int64]) -> SurvivalRows:

@@ -1,5 +1,6 @@
 """What one fit of a survival model found, beside the frequentist answers: all that files, figures and the page show."""
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -17,11 +18,21 @@ from ixa_bayes.inference.diagnostics import MAX_DIVERGENT_SHARE, MAX_RHAT, MIN_E
 from ixa_bayes.inference.survival import LOG_LIKELIHOOD, SurvivalFit
 from ixa_bayes.inference.survival_tables import estimand_table
 from ixa_bayes.models.analysis import ModelFile
-from ixa_bayes.models.survival_rows import ROW
+from ixa_bayes.models.survival_rows import ROW, SurvivalRows
 from ixa_bayes.report.record import Provenance
 
 ALL: Final = "all patients"
+NOT_KNOWN: Final = "not known"
 GOOD_PARETO_K: Final = 0.7
+PATIENT_COLUMNS: Final[Mapping[str, str]] = {
+    "factor": "the covariate; empty for all patients",
+    "level": "its level, `not known` where both values are summed; empty for all patients and for a measured covariate",
+    "n": "patients that the model used; empty where it is kept back",
+    "n_events": "those of them with the event; empty where it is kept back",
+    "n_missing": "patients left out for want of a value of this covariate (several may be wanting); in the row "
+    "of all patients, those left out altogether",
+    "note": "why a number is kept back",
+}
 DIAGNOSTIC_COLUMNS: Final[Mapping[str, str]] = {
     "quantity": "a parameter, or what is judged of the whole fit",
     "measure": "rhat, ess_bulk, ess_tail, e_bfmi, divergent_share, elpd_loo, se_elpd_loo, p_loo, n_pareto_k_above_0.7",
@@ -48,6 +59,8 @@ class FitResults:
     curves : pd.DataFrame
         Kaplan-Meier numbers, columns of ``crosscheck.curves.COLUMNS``, with ``evidence_kind``: of all patients used
         and by level of each covariate. Of real patients, those resting on few are left out, and say so.
+    patients : pd.DataFrame
+        Columns of :data:`PATIENT_COLUMNS`, with ``evidence_kind``: who was used, and who was left out.
     situations : tuple of Situation
         In which frequentist numbers mislead or do not exist.
     diagnostics : pd.DataFrame
@@ -63,6 +76,7 @@ class FitResults:
     estimands: pd.DataFrame
     crosscheck: pd.DataFrame
     curves: pd.DataFrame
+    patients: pd.DataFrame
     situations: tuple[Situation, ...]
     diagnostics: pd.DataFrame
     kept_back: bool
@@ -98,6 +112,7 @@ def fit_results(
         estimands=estimand_table(fit),
         crosscheck=crosscheck_of(fit),
         curves=curves_of(fit, kept_back=kept_back),
+        patients=patients_of(fit, kept_back=kept_back),
         situations=situations_of(fit),
         diagnostics=diagnostics_of(fit),
         kept_back=kept_back,
@@ -107,8 +122,8 @@ def fit_results(
 
 def crosscheck_of(fit: SurvivalFit) -> pd.DataFrame:
     """The frequentist answers to the question of a fit, beside each other; without covariates there are none."""
-    question = fit.question
-    rows, design, evidence = question.rows, question.design.matrix, question.cohort.evidence_kind
+    question, evidence = fit.question, fit.question.cohort.evidence_kind
+    rows, design, n_missing = _complete(fit)
     terms = {
         str(name): Term(
             question.design.term_of(str(name)).covariate, question.design.term_of(str(name)).level_of(str(name))
@@ -118,14 +133,25 @@ def crosscheck_of(fit: SurvivalFit) -> pd.DataFrame:
     table = crosscheck_table(
         rows.upper,
         rows.event | rows.between,
-        design=design.reset_index(drop=True),
+        design=design,
         terms=terms,
         cuts=question.cuts or None,
         entry=rows.entry,
         weight=rows.weight,
         interval_censored=rows.between,
     )
+    if n_missing:
+        told = f"the {rows.n} patients with every covariate; the posterior also uses {n_missing} with one missing"
+        table["note"] = [f"{note}; {told}" if note else told for note in table["note"]]
     return table.assign(evidence_kind=evidence, ledger_rows="")
+
+
+def _complete(fit: SurvivalFit) -> tuple[SurvivalRows, pd.DataFrame, int]:
+    """Rows and design of the patients with every covariate, and how many others (by weight) the posterior uses."""
+    rows, matrix = fit.question.rows, fit.question.design.matrix
+    complete = matrix.notna().all(axis=1).to_numpy(dtype=bool)
+    chosen = rows.chosen(complete)
+    return chosen, matrix[complete].reset_index(drop=True), rows.n - chosen.n
 
 
 def curves_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
@@ -133,7 +159,7 @@ def curves_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
     groups = {ALL: pd.Series(ALL, index=fit.question.design.matrix.index)}
     for name, term in fit.question.design.terms.items():
         if term.kind != "continuous":
-            groups[name] = _levels(fit, name)
+            groups[name] = levels_of(fit, name)
     tables = []
     for factor, labels in groups.items():
         table = _curves(fit, labels)
@@ -147,11 +173,13 @@ def curves_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
     return joined[[*first, *joined.columns.difference(first, sort=False)]].assign(**evidence)
 
 
-def _levels(fit: SurvivalFit, covariate: str) -> pd.Series:
-    """Level of a covariate of each row used, read back from the design."""
+def levels_of(fit: SurvivalFit, covariate: str) -> pd.Series:
+    """Level of a covariate of each row used, read back from the design; not of a continuous one."""
     term, matrix = fit.question.design.terms[covariate], fit.question.design.matrix
     if term.kind == "binary":
-        return (matrix[covariate] + term.centre).round().astype(int).astype(str)
+        known = matrix[covariate].notna()
+        values = (matrix[covariate] + term.centre).where(known, 0.0).round().astype(int).astype(str)
+        return values.where(known, NOT_KNOWN)
     labels = pd.Series(term.reference, index=matrix.index)
     for name, level in zip(term.coefficients, term.levels, strict=True):
         labels[matrix[name] == 1] = level
@@ -182,9 +210,42 @@ def _kept_back(table: pd.DataFrame, *, sizes: pd.Series) -> pd.DataFrame:
     return hidden
 
 
+def patients_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
+    """Patients used and their events by level, and those left out by the covariate whose value is missing."""
+    rows, design = fit.question.rows, fit.question.design
+    counts = pd.DataFrame({"n": rows.weight, "n_events": np.where(rows.event | rows.between, rows.weight, 0)})
+    whole = counts.sum().to_frame().T.assign(factor="", level="", n_missing=design.n_lost)
+    tables = [_without_small(whole) if kept_back else whole]
+    for name, term in design.terms.items():
+        levels = [""] if term.kind == "continuous" else [term.reference, *term.levels]
+        levels += [NOT_KNOWN] if name in design.marginalised else []
+        labels = pd.Series("", index=counts.index) if levels == [""] else levels_of(fit, name).reset_index(drop=True)
+        by_level = counts.groupby(labels).sum().reindex(levels, fill_value=0).rename_axis("level").reset_index()
+        by_level = by_level.assign(factor=name, n_missing=design.lost.get(name, 0))
+        tables.append(_without_small(by_level) if kept_back else by_level)
+    joined = pd.concat(tables, ignore_index=True).assign(
+        evidence_kind=fit.question.cohort.evidence_kind, ledger_rows=""
+    )
+    return joined.reindex(columns=[*PATIENT_COLUMNS, "evidence_kind", "ledger_rows"]).fillna({"note": ""})
+
+
+def _without_small(table: pd.DataFrame) -> pd.DataFrame:
+    """Counts of one total without small ones, nor a single other one that the total would give away."""
+    hidden = table.astype({"n": float, "n_events": float, "n_missing": float})
+    for column in ("n", "n_events"):
+        small = hidden[column].between(0, SMALL_CELL, inclusive="neither")
+        others = hidden.loc[hidden[column] >= SMALL_CELL, column]
+        if small.sum() == 1 and len(others):
+            small |= hidden.index == others.idxmin()
+        hidden.loc[small, column] = np.nan
+    hidden.loc[hidden["n_missing"].between(0, SMALL_CELL, inclusive="neither"), "n_missing"] = np.nan
+    told = hidden[["n", "n_events", "n_missing"]].isna().any(axis="columns")
+    return hidden.assign(note=np.where(told, f"counts below {SMALL_CELL} are kept back", ""))
+
+
 def situations_of(fit: SurvivalFit) -> tuple[Situation, ...]:
     """In which frequentist numbers mislead or do not exist for this question."""
-    rows, design = fit.question.rows, fit.question.design.matrix.reset_index(drop=True)
+    rows, design, _ = _complete(fit)
     return named_situations(rows.upper, rows.event | rows.between, design=design, entry=rows.entry, weight=rows.weight)
 
 
@@ -210,7 +271,9 @@ def _loo(fit: SurvivalFit) -> dict[str, float]:
     """PSIS-LOO: terms of single patients, summed with the frequency weights."""
     if "log_likelihood" not in fit.posterior.children:
         return {}
-    loo, weight = az.loo(fit.posterior, var_name=LOG_LIKELIHOOD, pointwise=True), fit.question.rows.weight
+    with warnings.catch_warnings():  # a high Pareto k is counted in the table, where readers look
+        warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")
+        loo, weight = az.loo(fit.posterior, var_name=LOG_LIKELIHOOD, pointwise=True), fit.question.rows.weight
     terms, high = loo.elpd_i.to_numpy(), loo.pareto_k.to_numpy() > GOOD_PARETO_K
     draws = fit.posterior["log_likelihood"][LOG_LIKELIHOOD]
     n_draws = draws.sizes["chain"] * draws.sizes["draw"]
