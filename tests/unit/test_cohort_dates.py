@@ -81,6 +81,12 @@ def test_the_earliest_of_several_events_counts() -> None:
     assert days_and_events(rows, described(event_date=["progressed", "died"])) == ([60, 30, 1], [True, True, False])
 
 
+def test_the_column_of_the_earliest_event_is_to_blame() -> None:
+    rows = table(progressed=["", "2020-01-01", ""])
+    [problem] = faults(rows, described(event_date=["died", "progressed"]))
+    assert problem.where == "table, row 2, column 'progressed'"
+
+
 def test_entry_and_lower_bound_by_dates() -> None:
     rows = table(registered=["2020-02-01", "2020-02-29", "2021-06-15"], visit=["2020-11-30", "", ""])
     data = read_cohort(rows, description=described(entry_date="registered", lower_date="visit")).follow_up["os"]

@@ -114,6 +114,12 @@ def test_bounds_of_an_interval(write: TableMaker, row: str, column: str, rule: s
     assert problem.rule == rule
 
 
+@pytest.mark.parametrize("event", ["", "2"])
+def test_where_the_event_is_at_fault_its_interval_is_not(write: TableMaker, event: str) -> None:
+    [problem] = faults(write(f"A,8,10,{event}", header="patient,os_time_lower,os_time,os_event"))
+    assert places([problem]) == ["line 2, column 'os_event'"]
+
+
 def test_an_interval_begins_where_the_patient_was_watched(write: TableMaker) -> None:
     header = "patient,os_entry,os_time_lower,os_time,os_event"
     [problem] = faults(write("A,5,5,10,1", "B,5,4,10,1", header=header))

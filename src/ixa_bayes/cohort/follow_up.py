@@ -160,11 +160,8 @@ def _like_kilograms(values: FloatArray) -> bool:
 
 def _check_order(faults: Faults, spans: Spans) -> None:
     """Starts before ends, and bounds of intervals in their order."""
-    ends = {spans.event_column: spans.event, spans.censored_column: ~spans.event}
-    if spans.event_column == spans.censored_column:
-        ends = {spans.event_column: np.ones_like(spans.event)}
     with np.errstate(invalid="ignore"):
-        for column, who in ends.items():
+        for column, who in spans.ends.items():
             before = who & (spans.time < 0)
             faults.cells(column, before, rule="the end of follow-up lies before its start", mend="correct either date")
             same = who & (spans.time == 0)
@@ -197,7 +194,7 @@ def _check_length(faults: Faults, spans: Spans, *, weight: IntArray, description
     if description.time_unit in ("months", "years"):
         mend = f'if these are days, set time_unit = "days" in {DESCRIPTION_FILE}; otherwise {mend}'
     rule = "a follow-up above 20 years in the median or 100 in one patient is rarely what is meant"
-    faults.column(spans.event_column, found=f"follow-up of {years}", rule=rule, mend=mend)
+    faults.column(next(iter(spans.ends)), found=f"follow-up of {years}", rule=rule, mend=mend)
 
 
 def _weighted_median(values: FloatArray, weight: IntArray) -> float:
@@ -232,7 +229,8 @@ def _check_stretches(faults: Faults, spans: Spans, *, code: IntArray) -> None:
     early = np.zeros(code.size, dtype=bool)
     early[order[:-1][same & spans.event[order[:-1]]]] = True
     rule = "an event ends a patient's follow-up, so that only the last row of a patient can have it"
-    faults.cells(spans.event_column, early, rule=rule, mend="move the event to the last row, or correct the id")
+    for column, rows in spans.ends.items():
+        faults.cells(column, early & rows, rule=rule, mend="move the event to the last row, or correct the id")
 
 
 def _refuse_repeats(faults: Faults, code: IntArray, *, column: str, endpoint: str) -> None:

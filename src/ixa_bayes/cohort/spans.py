@@ -30,8 +30,10 @@ class Spans:
     entry, time, lower : ndarray, shape (row,)
         Months; ``lower`` equals ``time`` where the event is exact or was not seen. NaN where a cell is at fault.
     event : ndarray of bool, shape (row,)
-    event_column, censored_column, entry_column, lower_column : str
-        Where ``time`` of rows with and without event, ``entry`` and ``lower`` come from.
+    ends : dict of str to ndarray of bool, shape (row,)
+        Which rows have their ``time`` from which column; the first is the endpoint's main one.
+    entry_column, lower_column : str
+        Where ``entry`` and ``lower`` come from.
     n_after_cut_off : int
         Rows whose event came after the data cut-off and is counted as not seen.
     """
@@ -40,8 +42,7 @@ class Spans:
     time: FloatArray
     lower: FloatArray
     event: BoolArray
-    event_column: str
-    censored_column: str
+    ends: dict[str, BoolArray]
     entry_column: str
     lower_column: str
     n_after_cut_off: int = 0
@@ -66,30 +67,23 @@ def spans_of(faults: Faults, endpoint: EndpointDescription, *, description: Coho
 
 def _from_times(faults: Faults, endpoint: EndpointDescription, *, description: CohortDescription) -> Spans:
     size = len(faults.raw.cells)
-    event = _events(faults, str(endpoint.event), endpoint, description=description)
+    event, told = _events(faults, str(endpoint.event), endpoint, description=description)
     read = partial(_times, faults, description=description)
     nothing = Numbers(np.full(size, np.nan), np.ones(size, dtype=bool), np.zeros(size, dtype=bool))
     time = read(endpoint.time) if endpoint.time else nothing
     upper = read(endpoint.time_upper) if endpoint.time_upper else nothing
     lower = read(endpoint.time_lower, zero=True) if endpoint.time_lower else nothing
     entry = read(endpoint.entry, zero=True) if endpoint.entry else None
-    event_column = endpoint.time_upper or str(endpoint.time)
-    censored_column = endpoint.time or endpoint.time_lower or event_column
-    if endpoint.time and endpoint.time_upper:
-        differs = ~upper.empty & ~time.empty & ~upper.strange & ~time.strange & (upper.value != time.value)
-        rule = f"must equal {endpoint.time!r}, which is the end of follow-up, or be empty"
-        faults.cells(endpoint.time_upper, differs, rule=rule, mend="correct one of the two, or leave one empty")
-    if endpoint.time_lower and endpoint.time:
-        known_lower = ~lower.empty & ~lower.strange & ~time.strange
-        differs = ~event & known_lower & ~time.empty & (lower.value != time.value)
-        rule = f"without an event there is no interval, so that it is empty or equals {endpoint.time!r}"
-        faults.cells(endpoint.time_lower, differs, rule=rule, mend="empty the cell, or correct the event")
+    _check_bounds(faults, endpoint, time=time, lower=lower, upper=upper, censored=told & ~event)
     spare = time if endpoint.time else lower
     end = np.where(event, np.where(upper.empty, time.value, upper.value), spare.value)
-    absent_event = event & upper.empty & time.empty
-    absent_censored = ~event & spare.empty
-    faults.cells(event_column, absent_event, rule="every patient has a time", mend=FIND_OUT)
-    faults.cells(censored_column, absent_censored, rule="every patient has a time", mend=FIND_OUT)
+    event_column = endpoint.time_upper or str(endpoint.time)
+    ends = {event_column: event}
+    censored_column = endpoint.time or endpoint.time_lower or event_column
+    ends[censored_column] = ~event | ends.get(censored_column, False)
+    absent = np.where(event, upper.empty & time.empty, spare.empty)
+    for column, rows in ends.items():
+        faults.cells(column, absent & rows, rule="every patient has a time", mend=FIND_OUT)
     if entry is not None and endpoint.entry:
         mend = "write 0 for who was watched from the start"
         faults.cells(endpoint.entry, entry.empty, rule="every patient has an entry time", mend=mend)
@@ -99,31 +93,54 @@ def _from_times(faults: Faults, endpoint: EndpointDescription, *, description: C
         time=end * month,
         lower=np.where(event & ~lower.empty, lower.value, end) * month,
         event=event,
-        event_column=event_column,
-        censored_column=censored_column,
+        ends=ends,
         entry_column=endpoint.entry or event_column,
         lower_column=endpoint.time_lower or event_column,
     )
 
 
-def _events(faults: Faults, column: str, endpoint: EndpointDescription, *, description: CohortDescription) -> BoolArray:
+def _check_bounds(
+    faults: Faults,
+    endpoint: EndpointDescription,
+    *,
+    time: Numbers,
+    lower: Numbers,
+    upper: Numbers,
+    censored: BoolArray,
+) -> None:
+    """Bounds that say something else than the time they stand beside."""
+    if endpoint.time and endpoint.time_upper:
+        differs = ~np.isnan(upper.value) & ~np.isnan(time.value) & (upper.value != time.value)
+        rule = f"must equal {endpoint.time!r}, which is the end of follow-up, or be empty"
+        faults.cells(endpoint.time_upper, differs, rule=rule, mend="correct one of the two, or leave one empty")
+    if endpoint.time and endpoint.time_lower:
+        differs = censored & ~np.isnan(lower.value) & ~np.isnan(time.value) & (lower.value != time.value)
+        rule = f"without an event there is no interval, so that it is empty or equals {endpoint.time!r}"
+        faults.cells(endpoint.time_lower, differs, rule=rule, mend="empty the cell, or correct the event")
+
+
+def _events(
+    faults: Faults, column: str, endpoint: EndpointDescription, *, description: CohortDescription
+) -> tuple[BoolArray, BoolArray]:
+    """Whether the event was seen, and whether the cell says so or not."""
     cells = faults.raw.cells[column]
     if endpoint.event_is:
         text = words(cells, missing=description.missing)
-        event, empty = text.isin(endpoint.event_is).to_numpy(dtype=bool), text.isna().to_numpy(dtype=bool)
         known = (*endpoint.event_is, *endpoint.censored_is)
-        strange = ~empty & ~text.isin(known).to_numpy(dtype=bool)
+        event, told = (text.isin(allowed).to_numpy(dtype=bool) for allowed in (endpoint.event_is, known))
+        empty = text.isna().to_numpy(dtype=bool)
         rule = f"must be one of {', '.join(map(repr, known))}, as declared"
-        faults.cells(column, strange, rule=rule, mend=lambda cell: did_you_mean(cell.strip("'"), known) or "recode it")
+        faults.cells(
+            column, ~empty & ~told, rule=rule, mend=lambda cell: did_you_mean(cell.strip("'"), known) or "recode it"
+        )
     else:
         read = numbers(cells, decimal=description.decimal, missing=description.missing)
-        event, empty = read.value == 1, read.empty
-        strange = ~empty & ~np.isin(read.value, (0, 1))
+        event, empty, told = read.value == 1, read.empty, np.isin(read.value, (0, 1))
         mend = f"recode it, or declare event_is and censored_is of the endpoint in {DESCRIPTION_FILE}"
-        faults.cells(column, strange, rule="must be 1 (event) or 0 (censored)", mend=mend)
+        faults.cells(column, ~empty & ~told, rule="must be 1 (event) or 0 (censored)", mend=mend)
     rule = "must say whether the event was seen; an empty cell is no answer"
     faults.cells(column, empty, rule=rule, mend=FIND_OUT)
-    return np.asarray(event, dtype=bool)
+    return event, told
 
 
 def _times(faults: Faults, column: str, *, description: CohortDescription, zero: bool = False) -> Numbers:
@@ -154,42 +171,39 @@ def mend_number(cell: str, *, description: CohortDescription, otherwise: str = "
 
 def _from_dates(faults: Faults, endpoint: EndpointDescription, *, description: CohortDescription) -> Spans:
     read = partial(_dates, faults, description=description)
-    start = read(str(endpoint.start_date))
-    events = [read(column) for column in endpoint.event_date]
-    event_day = np.fmin.reduce([found.days for found in events])
+    start_column = str(endpoint.start_date)
+    start = read(start_column, absent="every patient has a start")
     cut_off = _cut_off(faults, endpoint, description=description)
-    last = read(endpoint.last_contact_date) if endpoint.last_contact_date else None
-    rule = "every patient has a start"
-    faults.cells(str(endpoint.start_date), start.empty, rule=rule, mend=FIND_OUT)
-    with np.errstate(invalid="ignore"):
-        event, late = event_day <= cut_off, start.days >= cut_off
+    late = start.days >= cut_off
     rule = "a patient starts before the data cut-off"
-    faults.cells(str(endpoint.start_date), late, rule=rule, mend="correct the start, or leave the patient out")
-    unclear = np.any([found.strange for found in events], axis=0)
-    after = ~np.isnan(event_day) & ~event & ~np.isnan(cut_off)
-    if last is not None and endpoint.last_contact_date:
-        absent = last.empty & np.isnan(event_day) & ~unclear
+    faults.cells(start_column, late, rule=rule, mend="correct the start, or leave the patient out")
+    events = {column: read(column) for column in endpoint.event_date}
+    event_day = np.fmin.reduce([found.days for found in events.values()])
+    unclear = np.any([found.strange for found in events.values()], axis=0)
+    event = event_day <= cut_off
+    after = event_day > cut_off
+    last = cut_off
+    if endpoint.last_contact_date:
+        seen = read(endpoint.last_contact_date)
+        absent = seen.empty & np.isnan(event_day) & ~unclear
         rule = "a patient without an event was last seen on some day"
         faults.cells(endpoint.last_contact_date, absent, rule=rule, mend=FIND_OUT)
-    seen_until = cut_off if last is None else np.where(after, cut_off, np.minimum(last.days, cut_off))
-    end = np.where(event, event_day, np.where(unclear, np.nan, seen_until))
+        last = np.where(after, cut_off, np.minimum(seen.days, cut_off))
+    end = np.where(event, event_day, np.where(unclear, np.nan, last))
     end[late] = np.nan
-    entry = read(endpoint.entry_date) if endpoint.entry_date else None
+    entry = read(endpoint.entry_date, absent="every patient has an entry date") if endpoint.entry_date else None
     lower = read(endpoint.lower_date) if endpoint.lower_date else None
-    if entry is not None and endpoint.entry_date:
-        mend = "repeat the start for who was watched from then on"
-        faults.cells(endpoint.entry_date, entry.empty, rule="every patient has an entry date", mend=mend)
-    event_column = endpoint.event_date[0]
     lower_day = end if lower is None else np.where(event & ~lower.empty, lower.days, end)
+    ends = {column: event & (found.days == event_day) for column, found in events.items()}
+    ends[endpoint.last_contact_date or start_column] = ~event
     return Spans(
         entry=np.zeros(end.size) if entry is None else (entry.days - start.days) / DAYS_PER_MONTH,
         time=(end - start.days) / DAYS_PER_MONTH,
         lower=(lower_day - start.days) / DAYS_PER_MONTH,
         event=event,
-        event_column=event_column,
-        censored_column=endpoint.last_contact_date or str(endpoint.start_date),
-        entry_column=endpoint.entry_date or str(endpoint.start_date),
-        lower_column=endpoint.lower_date or event_column,
+        ends=ends,
+        entry_column=endpoint.entry_date or start_column,
+        lower_column=endpoint.lower_date or endpoint.event_date[0],
         n_after_cut_off=int(after.sum()),
     )
 
@@ -200,17 +214,18 @@ def _cut_off(faults: Faults, endpoint: EndpointDescription, *, description: Coho
     if endpoint.cut_off_date is None:
         return np.full(size, np.inf)
     if isinstance(endpoint.cut_off_date, str):
-        found = _dates(faults, endpoint.cut_off_date, description=description)
-        rule = "every patient has a data cut-off"
-        faults.cells(endpoint.cut_off_date, found.empty, rule=rule, mend="write it in every row, or once as a date")
-        return found.days
+        absent = "every patient has a data cut-off"
+        return _dates(faults, endpoint.cut_off_date, description=description, absent=absent).days
     return np.full(size, float((np.datetime64(endpoint.cut_off_date) - np.datetime64("1970-01-01")).astype(int)))
 
 
-def _dates(faults: Faults, column: str, *, description: CohortDescription) -> Dates:
+def _dates(faults: Faults, column: str, *, description: CohortDescription, absent: str = "") -> Dates:
+    """Read a column of dates; ``absent`` is the rule that an empty cell breaks, if it breaks one."""
     read = dates(faults.raw.cells[column], date_format=description.date_format, missing=description.missing)
     rule = f"must be a date written as {description.date_format}"
     faults.cells(column, read.strange, rule=rule, mend=_mend_date)
+    if absent:
+        faults.cells(column, read.empty, rule=absent, mend=FIND_OUT)
     return read
 
 
