@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from openpyxl import Workbook
 
+from ixa_bayes.cohort.cells import numbers
 from ixa_bayes.cohort.description import CohortDescription, read_description
 from ixa_bayes.cohort.table import Cohort, read_cohort
 from ixa_bayes.errors import InputError, Problem
@@ -312,6 +313,19 @@ def test_units_of_time(unit: str, months: float) -> None:
     data = read_cohort(table, description={"time_unit": unit}).follow_up["os"]
     got = [float(data[name][0]) for name in ("entry", "time_lower", "time")]
     np.testing.assert_allclose(got, [2 * months, 3 * months, 5 * months], rtol=1e-15)
+
+
+def test_a_point_is_no_decimal_mark_where_a_comma_is_declared() -> None:
+    read = numbers(pd.Series(["1,5", "1.5", "2"], dtype="str"), decimal=",", missing=())
+    np.testing.assert_array_equal(read.value, [1.5, np.nan, 2.0])
+    assert read.strange.tolist() == [False, True, False]
+
+
+def test_an_empty_cell_among_words_is_no_number() -> None:
+    read = numbers(pd.Series(["1", "", "true", "x"], dtype="str"), decimal=".", missing=())
+    np.testing.assert_array_equal(read.value, [1.0, np.nan, 1.0, np.nan])
+    assert read.empty.tolist() == [False, True, False, False]
+    assert read.strange.tolist() == [False, False, False, True]
 
 
 def test_intervals_by_lower_and_upper_alone() -> None:
