@@ -162,6 +162,7 @@ def dates(column: pd.Series, *, date_format: str, missing: Collection[str]) -> D
             stamps = stamps.where(~is_date, pd.to_datetime(column.where(is_date), errors="coerce"))
     if getattr(stamps.dt, "tz", None) is not None:
         stamps = stamps.dt.tz_localize(None)
-    days = (stamps - pd.Timestamp(0)).dt.days.astype(float).to_numpy(dtype=float, na_value=np.nan)
+    since = (stamps - pd.Timestamp(0)).dt.days
+    days = np.asarray(since.to_numpy(na_value=np.nan), dtype=np.float64)
     is_empty = empty.to_numpy(dtype=bool)
     return Dates(days, is_empty, np.isnan(days) & ~is_empty)
