@@ -20,6 +20,7 @@ ON_PAPER: Final = 30
 """Tables with more rows are left out on paper, where a file holds them."""
 LONG: Final = 220
 _SENTENCE: Final = re.compile(r"(?<=[a-z0-9)]{2}[.])\s+(?=[A-Z])")
+_UNBROKEN: Final = re.compile(r"P\(HR ([<>]) ")
 _PART: Final = re.compile(r"(?<=;)\s+")
 
 
@@ -160,7 +161,7 @@ class Ledger:
             Markup('<a href="#row-{}">L{}</a>').format(part, self._links[part].number)
             if "_" in part and part in self._links
             else escape(part)
-            for part in re.split(r"(\w+)", text)
+            for part in re.split(r"(\w+)", _UNBROKEN.sub("P(HR\N{NO-BREAK SPACE}\\1\N{NO-BREAK SPACE}", text))
         )
 
     def links_of(self, records: Iterable[Record]) -> tuple[LedgerLink, ...]:
