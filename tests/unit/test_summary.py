@@ -66,6 +66,7 @@ def test_a_study_of_rates_alone_is_told_by_its_rates(hostile_results: Results) -
     assert len(finding.items) == 2
     shown = text_of(render_page(rates, draw_all(rates)))
     assert "nothing that can be reanalysed" not in shown
+    assert "A reader also brings a belief" not in shown  # there is no hazard ratio to combine it with
     lines = headlines(rates)
     assert len(lines) == 3
     assert lines[0].endswith("All patients: 20 of 40; rate 50% (35% to 65%), uniform prior")
