@@ -5,10 +5,10 @@ import pytest
 import xarray as xr
 from scipy.stats import norm, t
 
-from ixa_bayes.models.ratio_priors import by_family, families, joined_ratios, log_ratio_prior, ratio_data
-from ixa_bayes.models.survival_analysis import NormalPrior, RatioPrior, StudentTPrior
+from ixa_bayes.models.ratio_priors import Families, by_family, families, joined_ratios, log_ratio_prior, ratio_data
+from ixa_bayes.models.survival_analysis import CoefficientPrior, NormalPrior, StudentTPrior
 
-PRIORS: dict[str, RatioPrior] = {
+PRIORS: dict[str, CoefficientPrior] = {
     "a": StudentTPrior(kind="student_t", location=-0.1, scale=0.5, df=4, source="test"),
     "b": NormalPrior(kind="normal", mean=0.2, sd=0.7, source="test"),
     "c": StudentTPrior(kind="student_t", location=0.3, scale=1.5, df=7, source="test"),
@@ -16,7 +16,7 @@ PRIORS: dict[str, RatioPrior] = {
 
 
 def test_a_program_takes_normal_priors_first_and_the_names_come_back() -> None:
-    assert families(PRIORS) == (1, 2)
+    assert families(PRIORS) == Families(n_normal=1, n_student_t=2)
     assert by_family(PRIORS) == ["b", "a", "c"]
     np.testing.assert_array_equal(ratio_data(PRIORS)["student_t_scale"], [0.5, 1.5])
     draws = xr.Dataset(
@@ -43,7 +43,7 @@ def test_densities_are_scipys() -> None:
 
 def test_one_family_alone_is_a_program_of_its_own() -> None:
     only = {"b": PRIORS["b"]}
-    assert families(only) == (1, 0)
+    assert families(only) == Families(n_normal=1)
     assert set(ratio_data(only)) == {"normal_mean", "normal_sd"}
     with pytest.raises(KeyError):
         joined_ratios(xr.Dataset({"normal": (("chain", "draw", "k"), np.zeros((1, 1, 1)))}), only).sel(coefficient="a")

@@ -21,7 +21,7 @@ from ixa_bayes.models.piecewise import (
     piecewise_parameters,
     root_distances,
 )
-from ixa_bayes.models.ratio_priors import ratio_data
+from ixa_bayes.models.ratio_priors import Families, ratio_data
 from ixa_bayes.models.survival_analysis import NormalPrior, PiecewiseBaseline, StudentTPrior, WeibullBaseline
 from ixa_bayes.models.survival_likelihood import Law, Structure, log_likelihood
 from ixa_bayes.models.survival_rows import SurvivalRows, survival_rows
@@ -126,7 +126,7 @@ def test_a_patient_who_enters_after_the_last_clear_visit_was_event_free_at_entry
 
 
 def _structure(law: str, **changes: object) -> Structure:
-    sizes = {"n_normal": 1, "n_student_t": 1, "level": "median", "late_entry": True, "between": True}
+    sizes = {"families": Families(1, 1), "level": "median", "late_entry": True, "between": True}
     return Structure(law=law, **(sizes | changes))
 
 

@@ -15,6 +15,8 @@ MAX_RHAT: Final = 1.01
 MIN_ESS: Final = 400
 MIN_E_BFMI: Final = 0.3
 MAX_DIVERGENT_SHARE: Final = 0.001
+MAX_DIVERGENT_SHARE_SHRUNK: Final = 0.005
+"""For horseshoe and R2D2 priors, whose tails have a curvature that no step size follows everywhere."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,12 @@ from numpy.typing import ArrayLike
 
 from ixa_bayes.cohort.table import Cohort, read_cohort
 from ixa_bayes.inference.compiled import Program, program
-from ixa_bayes.inference.diagnostics import Convergence, convergence
+from ixa_bayes.inference.diagnostics import (
+    MAX_DIVERGENT_SHARE,
+    MAX_DIVERGENT_SHARE_SHRUNK,
+    Convergence,
+    convergence,
+)
 from ixa_bayes.inference.posterior_file import data_hash
 from ixa_bayes.inference.sampling import SamplerSettings, sample
 from ixa_bayes.models.analysis import ModelFile, analysis_from
@@ -43,7 +48,9 @@ from ixa_bayes.models.ratio_priors import (
     joined_ratios,
     log_ratio_prior,
     ratio_data,
+    shrunk_names,
 )
+from ixa_bayes.models.shrinkage import shrinkage_log_prior, shrinkage_parameters
 from ixa_bayes.models.survival_analysis import PiecewiseBaseline, SurvivalAnalysis, WeibullBaseline
 from ixa_bayes.models.survival_likelihood import Law, Structure, log_likelihood, log_likelihood_of_patterns
 from ixa_bayes.models.survival_rows import ROW, SurvivalRows, survival_rows
@@ -176,14 +183,12 @@ def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
     """
     design = design_of(cohort, analysis)
     rows = survival_rows(cohort.follow_up[analysis.endpoint], design.rows)
-    n_normal, n_student_t = families(design.priors)
     baseline = analysis.baseline
     cuts = cut_points(baseline, rows) if isinstance(baseline, PiecewiseBaseline) else ()
     patterns = patterns_of(design)
     structure = Structure(
         law=baseline.law,
-        n_normal=n_normal,
-        n_student_t=n_student_t,
+        families=families(design.priors),
         level="median" if isinstance(baseline, PiecewiseBaseline) or baseline.median else "log_rate",
         late_entry=bool(np.any(rows.entry > 0)) and isinstance(baseline, WeibullBaseline),
         between=bool(rows.between.any()),
@@ -254,7 +259,9 @@ def fit_survival(
         }
         | dict(identity or {})
     )
-    return SurvivalFit(question, posterior, convergence(posterior, quantities=judged(parameters)))
+    share = MAX_DIVERGENT_SHARE_SHRUNK if question.analysis.shrinkage else MAX_DIVERGENT_SHARE
+    verdict = convergence(posterior, quantities=judged(parameters), max_divergent_share=share)
+    return SurvivalFit(question, posterior, verdict)
 
 
 def parameters_of(draws: xr.Dataset, question: SurvivalQuestion) -> xr.Dataset:
@@ -266,6 +273,8 @@ def parameters_of(draws: xr.Dataset, question: SurvivalQuestion) -> xr.Dataset:
         parameters = piecewise_parameters(draws, question.cuts)
     if question.design.priors:
         parameters[LOG_HAZARD_RATIO] = joined_ratios(draws, question.design.priors)
+    if question.analysis.shrinkage:
+        parameters = parameters.merge(shrinkage_parameters(draws, shrunk_names(question.design.priors)))
     if question.patterns.covariates:
         parameters = parameters.merge(missing_parameters(draws, question.patterns))
     return parameters
@@ -289,7 +298,10 @@ def log_prior(parameters: xr.Dataset, question: SurvivalQuestion) -> xr.Dataset:
     else:
         density = piecewise_log_prior(parameters, baseline)
     if question.design.priors:
-        density[LOG_HAZARD_RATIO] = log_ratio_prior(parameters[LOG_HAZARD_RATIO], question.design.priors)
+        own = log_ratio_prior(parameters[LOG_HAZARD_RATIO], question.design.priors)
+        density = density.merge(own.to_dataset(name=LOG_HAZARD_RATIO)) if own.size else density
+    if question.analysis.shrinkage:
+        density = density.merge(shrinkage_log_prior(parameters, question.analysis.shrinkage))
     if question.patterns.covariates:
         density = density.merge(missing_log_prior(parameters, question.analysis.missing))
     return density
@@ -327,5 +339,5 @@ def linear_predictor(parameters: xr.Dataset, values: pd.DataFrame) -> xr.DataArr
 
 
 def judged(parameters: xr.Dataset) -> xr.Dataset:
-    """What must have converged: everything but the raw steps of a random walk and what repeats another."""
-    return parameters.drop_vars(["z", "shape"], errors="ignore")
+    """What must have converged: everything but raw steps, local scales and what repeats another."""
+    return parameters.drop_vars(["z", "shape", "z_shrunk", "lambda", "phi"], errors="ignore")

@@ -13,6 +13,7 @@ from ixa_bayes.inference.survival import SurvivalFit, SurvivalQuestion, paramete
 from ixa_bayes.inference.survival_estimands import hazard_ratios, quantile, standardised, survival
 from ixa_bayes.models.piecewise import hazard_numbers
 from ixa_bayes.models.ratio_priors import COEFFICIENT
+from ixa_bayes.models.shrinkage import shrinkage_prior_draws
 from ixa_bayes.models.survival_analysis import NormalPrior, PiecewiseBaseline, StudentTPrior, WeibullBaseline
 from ixa_bayes.models.weibull import level_numbers
 
@@ -67,6 +68,9 @@ def prior_of_program(question: SurvivalQuestion, size: int, rng: np.random.Gener
     if heavy:
         columns = [prior.location + prior.scale * rng.standard_t(prior.df, size) for prior in heavy]
         raw["student_t"] = np.stack(columns, axis=-1)
+    if question.analysis.shrinkage:
+        n_shrunk = question.structure.families.n_shrunk
+        raw |= shrinkage_prior_draws(question.analysis.shrinkage, n_shrunk, size=size, rng=rng)
     if question.patterns.covariates:
         raw |= _missing(question, size, rng)
     named = {

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ixa_bayes.cohort.follow_up import is_start_stop
 from ixa_bayes.cohort.table import Cohort, Covariate
 from ixa_bayes.errors import InputError, Problem
-from ixa_bayes.models.survival_analysis import Expression, ModelCovariate, RatioPrior, SurvivalAnalysis
+from ixa_bayes.models.survival_analysis import CoefficientPrior, Expression, ModelCovariate, SurvivalAnalysis
 from ixa_bayes.study.hints import did_you_mean
 
 _ORDER: Final = ("<=", ">=", "<", ">")
@@ -102,7 +102,7 @@ class Design:
         Missing only in columns of marginalised covariates; the index is the row's number in the cohort.
     terms : dict of str to Term
         By covariate, in the order of the model file.
-    priors : dict of str to RatioPrior
+    priors : dict of str to CoefficientPrior
         By coefficient.
     lost : dict of str to int
         Rows (by weight) without a value of the covariate; a row without several counts under each.
@@ -114,7 +114,7 @@ class Design:
 
     matrix: pd.DataFrame
     terms: dict[str, Term]
-    priors: dict[str, RatioPrior]
+    priors: dict[str, CoefficientPrior]
     lost: dict[str, int]
     n_lost: int
     marginalised: tuple[str, ...] = ()
@@ -173,11 +173,19 @@ def design_of(cohort: Cohort, analysis: SurvivalAnalysis) -> Design:
     if problems:
         raise InputError(problems)
     priors = {
-        coefficient: covariate.levels.get(terms[name].level_of(coefficient), covariate.prior)
-        for name, covariate in analysis.covariates.items()
+        coefficient: _prior(analysis, name, terms[name].level_of(coefficient))
+        for name in analysis.covariates
         for coefficient in terms[name].coefficients
     }
     return _complete_cases(cohort, analysis, terms=terms, columns=columns, priors=priors)
+
+
+def _prior(analysis: SurvivalAnalysis, covariate: str, level: str) -> CoefficientPrior:
+    own = analysis.covariates[covariate]
+    prior = own.levels.get(level, own.prior) or analysis.shrinkage
+    if prior is None:
+        raise AssertionError("validation lets no covariate without a prior through")
+    return prior
 
 
 def _complete_cases(
@@ -186,7 +194,7 @@ def _complete_cases(
     *,
     terms: dict[str, Term],
     columns: list[pd.DataFrame],
-    priors: dict[str, RatioPrior],
+    priors: dict[str, CoefficientPrior],
 ) -> Design:
     index = pd.RangeIndex(len(cohort.covariates))
     values = pd.concat([column.set_axis(index) for column in columns], axis=1) if columns else pd.DataFrame(index=index)

@@ -52,6 +52,55 @@ class StudentTPrior(_Strict):
 RatioPrior = Annotated[NormalPrior | StudentTPrior, Field(discriminator="kind")]
 
 
+class HorseshoePrior(_Strict):
+    """Regularised horseshoe on the log hazard ratios of a set of covariates.
+
+    Attributes
+    ----------
+    covariates : tuple of str
+        Those of the model that share the prior; they have no ``prior`` of their own.
+    global_scale : float
+        Scale of the half-Cauchy belief about tau.
+    slab_scale, slab_df : float
+        A ratio that escapes shrinkage has a Student t prior with these.
+    """
+
+    kind: Literal["horseshoe"]
+    covariates: Annotated[tuple[Name, ...], Field(min_length=1)]
+    global_scale: Positive = 0.5
+    slab_scale: Positive = 2.0
+    slab_df: Annotated[float, Field(ge=1, le=1000)] = 4.0
+    source: Text
+
+
+class R2D2Prior(_Strict):
+    """R2D2 on the log hazard ratios of a set of covariates: a belief about how much they explain together.
+
+    Attributes
+    ----------
+    covariates : tuple of str
+        Those of the model that share the prior; they have no ``prior`` of their own.
+    r2_mean, r2_precision : float
+        Of the Beta belief about R2, the share of the variance of the linear predictor plus 1.
+    concentration : float
+        Of the Dirichlet belief about how R2 is shared; below 1 a few covariates have most of it.
+    scales : mapping of str to float
+        Standard deviation of a covariate (or coefficient) as it is coded; 1 if not given.
+    """
+
+    kind: Literal["r2d2"]
+    covariates: Annotated[tuple[Name, ...], Field(min_length=1)]
+    r2_mean: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    r2_precision: Positive = 3.0
+    concentration: Positive = 0.5
+    scales: dict[str, Positive] = Field(default_factory=dict)
+    source: Text
+
+
+ShrinkagePrior = Annotated[HorseshoePrior | R2D2Prior, Field(discriminator="kind")]
+CoefficientPrior = NormalPrior | StudentTPrior | HorseshoePrior | R2D2Prior
+
+
 class ShapePrior(_Strict):
     """Log-normal belief about the Weibull shape; 1 is a constant hazard."""
 
@@ -164,9 +213,9 @@ class ModelCovariate(_Strict):
     per, centre : float
         Of a continuous covariate: the log hazard ratio is per so many units, and 0 stands for this value.
         ``centre`` of a binary one moves the reference profile between its two values.
-    prior : RatioPrior
+    prior : RatioPrior, optional
         Of the log hazard ratio; of each level against the reference for a factor with several levels,
-        unless ``levels`` has one for the level.
+        unless ``levels`` has one for the level. A covariate in the set of ``shrinkage`` has none.
     levels : mapping of str to RatioPrior
     implies : tuple of str
         Other binary covariates of the model that are 1 whenever this one is.
@@ -178,7 +227,7 @@ class ModelCovariate(_Strict):
     source: Text = Field(default="", alias="from")
     per: Positive = 1.0
     centre: Finite = 0.0
-    prior: RatioPrior
+    prior: RatioPrior | None = None
     levels: dict[str, RatioPrior] = Field(default_factory=dict)
     implies: tuple[Name, ...] = ()
     missing: Literal["complete_case", "marginalise"] = "complete_case"
@@ -245,6 +294,7 @@ class SurvivalAnalysis(_Strict):
     endpoint: Name
     baseline: Baseline
     covariates: dict[Name, ModelCovariate] = Field(default_factory=dict)
+    shrinkage: ShrinkagePrior | None = None
     missing: MissingModel = MissingModel()
     estimands: SurvivalEstimands = SurvivalEstimands()
     sampler: SurvivalSampler = SurvivalSampler()
@@ -254,6 +304,18 @@ class SurvivalAnalysis(_Strict):
         for name, covariate in self.covariates.items():
             if unknown := sorted(set(covariate.implies) - set(self.covariates)):
                 raise ValueError(f"covariate {name} implies {', '.join(unknown)}, which the model does not have")
+        return self
+
+    @model_validator(mode="after")
+    def _every_covariate_has_one_prior(self) -> Self:
+        shared = set(self.shrinkage.covariates) if self.shrinkage else set()
+        if unknown := sorted(shared - set(self.covariates)):
+            raise ValueError(f"shrinkage names {', '.join(unknown)}, which the model does not have")
+        for name, covariate in self.covariates.items():
+            if name in shared and (covariate.prior or covariate.levels):
+                raise ValueError(f"covariate {name} has a prior of its own and shares that of shrinkage; keep one")
+            if name not in shared and covariate.prior is None:
+                raise ValueError(f"covariate {name} has no prior; give it one, or add it to the set of shrinkage")
         return self
 
     @model_validator(mode="after")

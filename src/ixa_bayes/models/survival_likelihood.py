@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from ixa_bayes.models.missing import PATTERN, pattern_weights
-from ixa_bayes.models.ratio_priors import COEFFICIENT, ratio_variables
+from ixa_bayes.models.ratio_priors import COEFFICIENT, Families, ratio_variables
 from ixa_bayes.models.survival_rows import ROW, SurvivalRows
 
 
@@ -26,7 +26,7 @@ class Structure:
     Attributes
     ----------
     law : {"weibull", "piecewise_exponential"}
-    n_normal, n_student_t : int
+    families : Families
         Coefficients by the family of their prior.
     level : {"median", "log_rate"}
         What the prior of the baseline's level is about.
@@ -41,8 +41,7 @@ class Structure:
     """
 
     law: Literal["weibull", "piecewise_exponential"]
-    n_normal: int
-    n_student_t: int
+    families: Families
     level: Literal["median", "log_rate"]
     late_entry: bool
     between: bool
@@ -55,7 +54,9 @@ class Structure:
     def name(self) -> str:
         """Name of the compiled program."""
         flags = [word for word in ("late_entry", "between", "walk") if getattr(self, word)]
-        sizes = f"{self.n_normal}_normal_{self.n_student_t}_student_t"
+        sizes = f"{self.families.n_normal}_normal_{self.families.n_student_t}_student_t"
+        if self.families.n_shrunk:
+            sizes += f"_{self.families.n_shrunk}_{self.families.shrinkage}"
         intervals = [f"{self.n_intervals}_intervals"] if self.n_intervals else []
         summed = [f"{self.n_marginalised}_marginalised_{self.n_predictors}_predictors"] if self.n_marginalised else []
         return "/".join([self.law, *intervals, self.level, sizes, *flags, *summed])
@@ -63,7 +64,7 @@ class Structure:
     @property
     def n_coefficients(self) -> int:
         """Coefficients of all families."""
-        return self.n_normal + self.n_student_t
+        return self.families.n
 
 
 class Law(Protocol):
@@ -103,7 +104,7 @@ def linear_predictor(structure: Structure) -> Any:
     if not structure.n_coefficients:
         return 0.0
     design = pm.Data("design", np.zeros((2, structure.n_coefficients)), dims=(ROW, COEFFICIENT))
-    ratios = ratio_variables(structure.n_normal, structure.n_student_t)
+    ratios = ratio_variables(structure.families)
     eta = (design @ ratios)[:, None]
     if structure.n_marginalised:
         shape = (2, 2**structure.n_marginalised, structure.n_coefficients)
