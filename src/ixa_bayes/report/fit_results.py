@@ -8,6 +8,7 @@ from typing import Final
 import arviz as az
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from ixa_bayes.cohort.summary import SMALL_CELL
@@ -110,17 +111,17 @@ def fit_results(
         model=model,
         implied=implied,
         estimands=estimand_table(fit),
-        crosscheck=crosscheck_of(fit),
+        crosscheck=crosscheck_of(fit, kept_back=kept_back),
         curves=curves_of(fit, kept_back=kept_back),
         patients=patients_of(fit, kept_back=kept_back),
-        situations=situations_of(fit),
+        situations=situations_of(fit, kept_back=kept_back),
         diagnostics=diagnostics_of(fit),
         kept_back=kept_back,
         provenance=provenance,
     )
 
 
-def crosscheck_of(fit: SurvivalFit) -> pd.DataFrame:
+def crosscheck_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
     """The frequentist answers to the question of a fit, beside each other; without covariates there are none."""
     question, evidence = fit.question, fit.question.cohort.evidence_kind
     rows, design, n_missing = _complete(fit)
@@ -141,7 +142,9 @@ def crosscheck_of(fit: SurvivalFit) -> pd.DataFrame:
         interval_censored=rows.between,
     )
     if n_missing:
-        told = f"the {rows.n} patients with every covariate; the posterior also uses {n_missing} with one missing"
+        few = kept_back and min(rows.n, n_missing) < SMALL_CELL
+        used, others = ("the patients", "those") if few else (f"the {rows.n} patients", str(n_missing))
+        told = f"{used} with every covariate (the posterior also uses {others} with one missing)"
         table["note"] = [f"{note}; {told}" if note else told for note in table["note"]]
     return table.assign(evidence_kind=evidence, ledger_rows="")
 
@@ -164,7 +167,7 @@ def curves_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
     for factor, labels in groups.items():
         table = _curves(fit, labels)
         if kept_back:
-            table = _kept_back(table, sizes=pd.Series(fit.question.rows.weight).groupby(labels.to_numpy()).sum())
+            table = _kept_back(table, fit, labels=labels.to_numpy(dtype=str))
         tables.append(table.assign(factor="" if factor == ALL else factor))
     joined = pd.concat(tables, ignore_index=True).rename(columns={"group": "level"})
     joined.loc[joined["factor"] == "", "level"] = ""
@@ -200,14 +203,39 @@ def _curves(fit: SurvivalFit, labels: pd.Series) -> pd.DataFrame:
     )
 
 
-def _kept_back(table: pd.DataFrame, *, sizes: pd.Series) -> pd.DataFrame:
-    """The table without what rests on few patients: late times of a group, and all of a small group."""
-    few = table["n_at_risk"].notna() & (table["n_at_risk"].astype(float) < SMALL_CELL)
-    small = table["group"].map(sizes) < SMALL_CELL
-    hidden = table.copy()
-    hidden.loc[few | small, ["n_at_risk", "estimate", "lower", "upper", "standard_error"]] = np.nan
-    hidden.loc[few | small, "note"] = f"fewer than {SMALL_CELL} patients: not shown"
+def _kept_back(table: pd.DataFrame, fit: SurvivalFit, *, labels: NDArray[np.str_]) -> pd.DataFrame:
+    """The table without what rests on few patients: late times and medians of a group, and all of a small group.
+
+    Where one group alone would be left out at a time, the smallest other one is left out too, since the total
+    would give it away.
+    """
+    at_risk = table["n_at_risk"].astype(float)
+    hide = (at_risk < SMALL_CELL) | table["group"].map(pd.Series(fit.question.rows.weight).groupby(labels).sum()).lt(
+        SMALL_CELL
+    )
+    for _, same in at_risk[table["quantity"] == "survival"].groupby([table["time"], table["interval"]]):
+        others = same[same >= SMALL_CELL]
+        if (same < SMALL_CELL).sum() == 1 and len(others):
+            hide |= hide.index == others.idxmin()
+    times = table[["estimate", "lower", "upper"]].where(table["quantity"].isin(["median", "median_follow_up"]))
+    late = times.apply(lambda row: _few_at(fit, row, chosen=labels == table.loc[row.name, "group"]), axis="columns")
+    hide |= late["estimate"]
+    told = f"fewer than {SMALL_CELL} patients: not shown"
+    hidden = table.mask(late, np.nan)
+    hidden.loc[hide, ["n_at_risk", "estimate", "lower", "upper", "standard_error"]] = np.nan
+    hidden.loc[hide, "note"] = told
+    part = late.any(axis="columns") & ~hide
+    hidden.loc[part, "note"] = [
+        f"{note}; a limit: {told}" if note else f"a limit: {told}" for note in hidden["note"][part]
+    ]
     return hidden
+
+
+def _few_at(fit: SurvivalFit, times: pd.Series, *, chosen: NDArray[np.bool_]) -> pd.Series:
+    """At which of some times fewer than five of the chosen patients are at risk; at no missing one."""
+    rows = fit.question.rows
+    counts = [((rows.entry < time) & (rows.upper >= time) & chosen) @ rows.weight for time in times.astype(float)]
+    return pd.Series([bool(n < SMALL_CELL) for n in counts], index=times.index) & times.notna()
 
 
 def patients_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
@@ -243,10 +271,18 @@ def _without_small(table: pd.DataFrame) -> pd.DataFrame:
     return hidden.assign(note=np.where(told, f"counts below {SMALL_CELL} are kept back", ""))
 
 
-def situations_of(fit: SurvivalFit) -> tuple[Situation, ...]:
+def situations_of(fit: SurvivalFit, *, kept_back: bool) -> tuple[Situation, ...]:
     """In which frequentist numbers mislead or do not exist for this question."""
     rows, design, _ = _complete(fit)
-    return named_situations(rows.upper, rows.event | rows.between, design=design, entry=rows.entry, weight=rows.weight)
+    found = named_situations(rows.upper, rows.event | rows.between, design=design, entry=rows.entry, weight=rows.weight)
+    if not kept_back or not 0 < rows.n_events < SMALL_CELL:
+        return found
+    words = f"Fewer than {SMALL_CELL} patients had the event: no hazard ratio of them can be trusted."
+    counted = ("one_event", "few_events_per_covariate", "more_covariates_than_events")
+    return (
+        Situation("few_events_per_covariate", (), words),
+        *(situation for situation in found if situation.kind not in counted),
+    )
 
 
 def diagnostics_of(fit: SurvivalFit) -> pd.DataFrame:

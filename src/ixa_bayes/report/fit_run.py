@@ -10,10 +10,10 @@ import pandas as pd
 from ixa_bayes.cohort.table import Cohort, read_cohort
 from ixa_bayes.files import folder_replaced
 from ixa_bayes.inference.survival import SurvivalQuestion, fit_survival, question_of
-from ixa_bayes.inference.survival_file import save_fit
 from ixa_bayes.inference.survival_prior import implied_by_prior
 from ixa_bayes.models.analysis import ModelFile, analysis_from, read_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
+from ixa_bayes.report.fit_files import write_fit_files
 from ixa_bayes.report.fit_results import FitResults, fit_results
 from ixa_bayes.report.record import Told, check_output, code_hash, kept, provenance, write_record
 from ixa_bayes.report.wording import interval_text, number_text, probability_text, ratio_text
@@ -186,13 +186,5 @@ def _implied(row: pd.Series) -> str:
 
 
 def _write(results: FitResults, told: Told, folder: Path) -> None:
-    save_fit(results.fit, folder)
-    for name, table in {
-        "estimands": results.estimands,
-        "crosscheck": results.crosscheck,
-        "curves": results.curves,
-        "diagnostics": results.diagnostics,
-        "prior": results.implied,
-    }.items():
-        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+    write_fit_files(results, folder)
     write_record(folder, results.provenance, told)

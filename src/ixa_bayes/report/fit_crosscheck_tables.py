@@ -1,0 +1,151 @@
+"""Tables of a report on a fit that need no model: Kaplan-Meier, other hazard ratios and tests, worded for the page."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from ixa_bayes.crosscheck.table import GLOBAL
+from ixa_bayes.models.survival_analysis import WeibullBaseline
+from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, records_of
+from ixa_bayes.report.fit_results import FitResults
+from ixa_bayes.report.fit_tables import NO_COVARIATES, NONE, count_of, fit_table
+from ixa_bayes.report.fit_words import METHODS, FitWords, estimate_text, ratio_interval
+from ixa_bayes.report.wording import interval_text, number_text, p_text, percent_text
+
+_TESTS: Final = {
+    "log_rank": "log-rank test of this factor alone",
+    "proportionality_km": "Kaplan-Meier",
+    "proportionality_rank": "rank",
+    "proportionality_identity": "time",
+}
+
+type Record = dict[str, Any]
+
+
+def kaplan_meier_table(results: FitResults) -> DisplayTable:
+    """Kaplan-Meier numbers by level, with the patients at risk."""
+    words, curves = FitWords(results.fit.question), results.curves
+    asked = results.fit.question.analysis.estimands
+    columns = [
+        Column("Level"),
+        *(Column(f"At {time:g} months (at risk)", numeric=True) for time in asked.times),
+        Column("Median, months", numeric=True),
+        Column("Median follow-up, months", numeric=True),
+    ]
+    chosen = curves[curves["quantity"].isin(["survival", "median", "median_follow_up"])]
+    chosen = chosen[chosen["interval"] == "log-log"]
+    rows = []
+    for (factor, level), block in chosen.groupby(["factor", "level"], sort=False):
+        cells = [_curve_cell(row) for row in records_of(block)]
+        name = words.level(str(factor), str(level)) if factor else "all"
+        rows.append(DisplayRow((name, *cells), group=words.factor(str(factor)) if factor else "All patients"))
+    return fit_table(
+        rows,
+        columns,
+        results=results,
+        anchor="table-kaplan-meier",
+        caption="Kaplan-Meier, 95% intervals by log-log",
+        missing="",
+        file="curves.csv",
+    )
+
+
+def _curve_cell(row: Record) -> str:
+    numbers = {name: float(row[name]) for name in ("estimate", "lower", "upper", "n_at_risk")}
+    estimate, survival, note = numbers["estimate"], row["quantity"] == "survival", str(row["note"])
+    at_risk = f"; at risk {count_of(numbers['n_at_risk'])}" if survival else ""
+    if np.isnan(estimate):
+        return f"{note.rpartition('; ')[2] or NONE}{'' if np.isnan(numbers['n_at_risk']) else at_risk}"
+    word: Callable[[float], str] = percent_text if survival else number_text
+    if survival and np.isnan(numbers["lower"]):
+        return f"{percent_text(estimate)} (no interval){at_risk}"
+    absent = "not shown" if "not shown" in note else "not reached"
+    lower, upper = (absent if np.isnan(numbers[bound]) else word(numbers[bound]) for bound in ("lower", "upper"))
+    return f"{word(estimate)} ({interval_text(lower, upper)}){at_risk}"
+
+
+def methods_of(results: FitResults) -> list[str]:
+    """Frequentist methods that stand beside the posterior: of the two parametric ones, that of the model's own law."""
+    other = "piecewise_mle" if isinstance(results.fit.question.analysis.baseline, WeibullBaseline) else "weibull_mle"
+    return [name for name in METHODS if name not in ("posterior", other)]
+
+
+def crosscheck_ratio_table(results: FitResults) -> DisplayTable:
+    """The posterior beside the hazard ratios of other methods."""
+    words, methods = FitWords(results.fit.question), methods_of(results)
+    columns = [Column("Method"), Column("Hazard ratio (95% interval)", numeric=True), Column("p", numeric=True)]
+    rows = []
+    ratios = results.estimands[results.estimands["estimand"] == "hazard_ratio"]
+    table = results.crosscheck[results.crosscheck["method"].isin(methods)]
+    for ours in records_of(ratios):
+        group = words.comparison(ours["factor"], ours["level"])
+        rows.append(DisplayRow((METHODS["posterior"], estimate_text(ours), NONE), group=group))
+        same = table[(table["factor"] == ours["factor"]) & (table["level"] == ours["level"])]
+        rows += [
+            DisplayRow((METHODS[row["method"]], ratio_interval(row), p_text(row["p"])), group=group)
+            for row in records_of(same)
+        ]
+    return fit_table(
+        rows,
+        columns,
+        results=results,
+        anchor="table-crosscheck",
+        caption="Hazard ratios by other methods on the same patients",
+        missing=NO_COVARIATES,
+        file="crosscheck.csv",
+    )
+
+
+def tests_table(results: FitResults) -> DisplayTable:
+    """Log-rank tests, and tests of proportional hazards."""
+    words, table = FitWords(results.fit.question), results.crosscheck
+    columns = [
+        Column("Factor"),
+        Column("Log-rank, alone: p", numeric=True),
+        *(Column(f"Proportional hazards ({_TESTS[name]}): p", numeric=True) for name in list(_TESTS)[1:]),
+    ]
+    rows = []
+    tests = table[table["method"].isin(_TESTS)]
+    for factor, block in tests.groupby("factor", sort=False):
+        levels = [level for level in dict.fromkeys(block["level"]) if level or factor == GLOBAL] or [""]
+        for level in levels:
+            name = "all together" if factor == GLOBAL else words.comparison(str(factor), str(level))
+            rows.append(DisplayRow((name, *(_p_of(block, method, level) for method in _TESTS))))
+    return fit_table(
+        rows,
+        columns,
+        results=results,
+        anchor="table-tests",
+        caption="Log-rank tests, and tests of proportional hazards with time on three scales",
+        missing=NO_COVARIATES,
+        file="crosscheck.csv",
+    )
+
+
+def _p_of(block: pd.DataFrame, method: str, level: str) -> str:
+    rows = block[(block["method"] == method) & ((block["level"] == level) | (method == "log_rank"))]
+    if rows.empty:
+        return NONE
+    return p_text(float(rows["p"].iloc[0]))
+
+
+def crosscheck_notes(results: FitResults) -> list[str]:
+    """What the cross-check says about its methods, each thing once, with the methods it is about."""
+    table = results.crosscheck
+    shown = records_of(table[table["method"].isin([*methods_of(results), *_TESTS])])
+    names = [
+        METHODS.get(row["method"], "log-rank tests" if row["method"] == "log_rank" else "tests of proportional hazards")
+        for row in shown
+    ]
+    about: dict[str, dict[str, None]] = {}
+    for row, name in zip(shown, names, strict=True):
+        for part in str(row["note"]).split("; "):
+            if part and not part.endswith(("this factor alone", "of freedom")):
+                about.setdefault(part, {})[name] = None
+    everyone = len(set(names))
+    return [
+        f"{'All methods' if len(methods) == everyone else ', '.join(methods)}: {note}."
+        for note, methods in about.items()
+    ]

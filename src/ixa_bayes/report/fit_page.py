@@ -1,0 +1,97 @@
+"""The report on a fit: one self-contained HTML page, readable without scripts, without a network and on paper."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import pandas as pd
+
+from ixa_bayes.models.survival_analysis import PiecewiseBaseline
+from ixa_bayes.report import fit_crosscheck_tables as other_methods
+from ixa_bayes.report import fit_tables
+from ixa_bayes.report.display import DisplayTable, Ledger
+from ixa_bayes.report.drawing import DrawnFigure
+from ixa_bayes.report.fit_results import FitResults
+from ixa_bayes.report.fit_summary import fit_findings, unknown_counts
+from ixa_bayes.report.fit_words import CLEAR, LEANS, FitWords
+from ixa_bayes.report.rendering import environment, inline
+from ixa_bayes.report.style import SIMULATED
+from ixa_bayes.report.wording import EVIDENCE_LABELS, EVIDENCE_MEANING, number_text
+
+TEMPLATE: Final = "fit.html.j2"
+SECTIONS: Final = ("hazard-ratios", "survival", "other-methods", "priors", "checks")
+_NO_PRINT: Final = ["location", "reading", "factor"]
+
+
+def render_fit_page(results: FitResults, figures: Sequence[DrawnFigure]) -> str:
+    """Render the report on a fit.
+
+    Parameters
+    ----------
+    results : FitResults
+    figures : sequence of DrawnFigure
+        As :func:`ixa_bayes.report.fit_figures.draw_fit` returns them; each stands in the section that it names.
+
+    Returns
+    -------
+    str
+        HTML, complete: styles and pictures are inside, nothing is fetched. No row of a patient is in it.
+
+    References
+    ----------
+    The methods section follows the Bayesian Analysis Reporting Guidelines: Kruschke (2021), Nature
+    Human Behaviour 5:1282.
+    """
+    question, ledger = results.fit.question, Ledger(pd.DataFrame(columns=_NO_PRINT))
+    evidence = question.cohort.evidence_kind
+    diagnostics = results.diagnostics.set_index("measure")["value"]
+    return (
+        environment(ledger)
+        .get_template(TEMPLATE)
+        .render(
+            analysis=question.analysis,
+            cohort=question.cohort.name,
+            endpoint=FitWords(question).endpoint,
+            n=fit_tables.count_of(results.patients["n"].iloc[0]),
+            n_events=fit_tables.count_of(results.patients["n_events"].iloc[0]),
+            n_lost=fit_tables.count_of(results.patients["n_missing"].iloc[0]),
+            any_lost=question.design.n_lost > 0,
+            unknown=unknown_counts(results),
+            evidence=EVIDENCE_LABELS[evidence],
+            evidence_meaning=EVIDENCE_MEANING[evidence],
+            simulated=evidence == SIMULATED,
+            kept_back=results.kept_back,
+            verdict=results.fit.convergence,
+            findings=fit_findings(results),
+            situations=results.situations,
+            notes=other_methods.crosscheck_notes(results),
+            tables=_tables(results),
+            figures={
+                section: [inline(f, ledger) for f in figures if f.figure.section == section] for section in SECTIONS
+            },
+            provenance=results.provenance,
+            diagnostics=diagnostics,
+            number_text=number_text,
+            piecewise=isinstance(question.analysis.baseline, PiecewiseBaseline),
+            cuts=[f"{cut:g}" for cut in question.cuts],
+            between=bool(question.rows.between.any()),
+            late_entry=bool((question.rows.entry > 0).any()),
+            clear=f"{CLEAR:g}",
+            leans=f"{LEANS:g}",
+        )
+    )
+
+
+def _tables(results: FitResults) -> dict[str, DisplayTable]:
+    """Every table of the page, by the name the template knows."""
+    return {
+        "hazard_ratios": fit_tables.hazard_ratio_table(results),
+        "standardised": fit_tables.standardised_table(results),
+        "differences": fit_tables.difference_table(results),
+        "kaplan_meier": other_methods.kaplan_meier_table(results),
+        "crosscheck": other_methods.crosscheck_ratio_table(results),
+        "tests": other_methods.tests_table(results),
+        "patients": fit_tables.patient_table(results),
+        "priors": fit_tables.prior_table(results),
+        "implied": fit_tables.implied_table(results),
+        "diagnostics": fit_tables.diagnostics_table(results),
+    }

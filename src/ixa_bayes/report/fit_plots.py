@@ -1,0 +1,160 @@
+"""Kinds of plot in a report on a fit: each takes numbers that were computed before, and returns its Axes."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.transforms import blended_transform_factory
+from numpy.typing import NDArray
+
+from ixa_bayes.report.fit_curves import Band, GroupCurve
+from ixa_bayes.report.style import GRID, INK, SOFT
+
+FloatArray = NDArray[np.float64]
+
+# The palette of Okabe & Ito (2008), as in the house style; dashes tell groups apart without colour.
+COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DASHES: Final = ("-", "--", "-.", ":")
+AT_RISK_LINE: Final = 0.15
+"""Inches from one line of the table of patients at risk to the next."""
+
+
+def colour_of(position: int) -> str:
+    """Colour of the group (or chain) at a position."""
+    return COLOURS[position % len(COLOURS)]
+
+
+def survival_plot(groups: Sequence[GroupCurve], axes: Axes, *, labels: Sequence[str], ticks: FloatArray) -> Axes:
+    """Kaplan-Meier steps with the model's curve and band over them.
+
+    Parameters
+    ----------
+    groups : sequence of GroupCurve
+    axes : Axes
+    labels : sequence of str
+        Name of each group in the legend; empty for none.
+    ticks : ndarray
+        Months.
+
+    Returns
+    -------
+    Axes
+    """
+    alone = len(groups) == 1
+    for position, (group, label) in enumerate(zip(groups, labels, strict=True)):
+        model, seen = colour_of(position), INK if alone else colour_of(position)
+        dash = "-" if alone else DASHES[position % len(DASHES)]
+        axes.fill_between(
+            group.model.time, group.model.lower, group.model.upper, color=model, alpha=0.18, linewidth=0, zorder=1
+        )
+        axes.plot(group.model.time, group.model.median, color=model, linewidth=1.0, linestyle=dash, zorder=2)
+        axes.step(
+            group.time, group.survival, where="post", color=seen, linewidth=1.5, linestyle=dash, zorder=3, label=label
+        )
+    axes.set_ylim(0, 1.02)
+    axes.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}%"))
+    return time_axis(axes, ticks)
+
+
+def time_axis(axes: Axes, ticks: FloatArray) -> Axes:
+    """An axis of months with a light grid both ways."""
+    axes.set_xlim(0, float(ticks[-1]))
+    axes.xaxis.set_major_locator(FixedLocator(ticks.tolist()))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.grid(True, axis="y", color=GRID, linewidth=0.6)
+    return axes
+
+
+def at_risk_table(
+    groups: Sequence[GroupCurve], axes: Axes, *, labels: Sequence[str], ticks: FloatArray, below: float = 0.5
+) -> Axes:
+    """Patients at risk under the axis of a survival plot, a line per group.
+
+    Parameters
+    ----------
+    groups : sequence of GroupCurve
+    axes : Axes
+        Its figure needs room of :data:`AT_RISK_LINE` inches per line.
+    labels : sequence of str
+        Short names at the left.
+    ticks : ndarray
+    below : float
+        Inches between the axis and the heading of the table.
+
+    Returns
+    -------
+    Axes
+    """
+    height = axes.get_window_extent().height / axes.figure.dpi
+    under = blended_transform_factory(axes.transData, axes.transAxes)
+    first = -below / height
+    axes.text(0, first, "At risk", transform=axes.transAxes, fontsize=7, color=SOFT, va="center", ha="left")
+    for line, (group, label) in enumerate(zip(groups, labels, strict=True), start=1):
+        y = first - line * AT_RISK_LINE / height
+        colour = INK if len(groups) == 1 else colour_of(line - 1)
+        axes.text(-0.03, y, label, transform=axes.transAxes, fontsize=7, color=colour, va="center", ha="right")
+        for tick, count in zip(ticks.tolist(), group.at_risk, strict=True):
+            side = "left" if tick == 0 else "center"
+            shown = "–" if count == "not shown" else count
+            axes.text(tick, y, shown, transform=under, fontsize=7, color=INK, va="center", ha=side)
+    return axes
+
+
+def hazard_plot(band: Band, axes: Axes, *, ticks: FloatArray) -> Axes:
+    """Hazard over time with its band.
+
+    Returns
+    -------
+    Axes
+    """
+    axes.fill_between(band.time, band.lower, band.upper, color=colour_of(0), alpha=0.18, linewidth=0)
+    axes.plot(band.time, band.median, color=colour_of(0), linewidth=1.4)
+    axes.set_ylim(0, 1.05 * float(np.quantile(band.upper, 0.97)))
+    return time_axis(axes, ticks)
+
+
+def trace_plot(draws: FloatArray, axes: Axes, *, title: str) -> Axes:
+    """Draws in their order, a line per chain.
+
+    Parameters
+    ----------
+    draws : ndarray, shape (chain, draw)
+    axes : Axes
+    title : str
+
+    Returns
+    -------
+    Axes
+    """
+    for chain, values in enumerate(draws):
+        axes.plot(values, color=colour_of(chain), linewidth=0.5, alpha=0.8)
+    axes.set_title(title, loc="left", color=INK, fontsize=7.5)
+    axes.set_xticks([])
+    return axes
+
+
+def rank_plot(counts: NDArray[np.int64], axes: Axes, *, expected: tuple[float, float]) -> Axes:
+    """How often each chain's draws fall into each slice of the ranks of all draws.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (chain, slice)
+    axes : Axes
+    expected : (float, float)
+        Between which nearly all counts lie if the chains agree.
+
+    Returns
+    -------
+    Axes
+    """
+    edges = np.arange(counts.shape[1] + 1)
+    axes.axhspan(*expected, color=GRID, alpha=0.6, linewidth=0)
+    for chain, values in enumerate(counts):
+        axes.stairs(values, edges, color=colour_of(chain), linewidth=0.9)
+    axes.set_ylim(0, 2.2 * float(counts.mean()))
+    axes.set_xticks([])
+    axes.set_yticks([])
+    return axes

@@ -1,0 +1,195 @@
+"""The first screen of a report on a fit: what it found, in words for a clinician, and how far it can be relied on."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ixa_bayes.report.display import evidence_words, records_of
+from ixa_bayes.report.fit_results import NOT_KNOWN, FitResults
+from ixa_bayes.report.fit_tables import count_of, sizes_of
+from ixa_bayes.report.fit_words import CLEAR, METHODS, FitWords, direction_of, estimate_text, ratio_interval
+from ixa_bayes.report.summary import SummaryFinding
+from ixa_bayes.report.wording import count_text, interval_text, number_text, probability_text, ratio_text
+
+MOST_NAMED: Final = 8
+
+type Record = dict[str, Any]
+
+
+def fit_findings(results: FitResults) -> list[SummaryFinding]:
+    """What stands on the first screen: the subgroups, the cohort, convergence, and who was left out.
+
+    Returns
+    -------
+    list of SummaryFinding
+    """
+    return [
+        *_smallest(results),
+        *_ratios(results),
+        *_cohort(results),
+        *_reliance(results),
+        *_not_known(results),
+        *_left_out(results),
+    ]
+
+
+def ratios_by_size(results: FitResults) -> list[Record]:
+    """Hazard ratios with the size of their level as ``n`` (NaN if kept back), smallest level first."""
+    table = results.estimands[results.estimands["estimand"] == "hazard_ratio"]
+    sized = table.merge(results.patients[["factor", "level", "n"]], on=["factor", "level"], how="left")
+    measured = sized["level"] == ""  # of everybody, not of a subgroup
+    order = sized["n"].astype(float).fillna(0.0).where(~measured, float("inf")).sort_values(kind="stable").index
+    return records_of(sized.loc[order])
+
+
+def _smallest(results: FitResults) -> Iterator[SummaryFinding]:
+    rows = ratios_by_size(results)
+    if not rows or not rows[0]["level"]:
+        return
+    row, words = rows[0], FitWords(results.fit.question)
+    name = words.comparison(row["factor"], row["level"])
+    n, events = sizes_of(results, row["factor"], row["level"])
+    whole = count_of(results.patients["n"].iloc[0])
+    others = results.crosscheck
+    same = others[(others["factor"] == row["factor"]) & (others["level"] == row["level"])]
+    beside = [
+        f"{METHODS[found['method']]}: {ratio_interval(found)}"
+        for found in records_of(same[same["method"].isin(["cox_efron", "firth"])])
+    ]
+    yield SummaryFinding(
+        headline=f"Smallest subgroup, {name}: {direction_of(row['p_gt_1'])}",
+        text=f"{n} of {whole} patients, {events} with the event. Hazard ratio {estimate_text(row)}; the probability "
+        f"that it is above 1 is {probability_text(row['p_gt_1'])}.{_before(results, row)}",
+        items=tuple(beside),
+        target="hazard-ratios",
+        links=(),
+        evidence=evidence_words(results.estimands),
+    )
+
+
+def _before(results: FitResults, row: Record) -> str:
+    """What the prior allowed for the same hazard ratio."""
+    prior = results.implied
+    same = prior[(prior["factor"] == row["factor"]) & (prior["level"] == row["level"])]
+    if same.empty:
+        return ""
+    low, high = (ratio_text(float(same[name].iloc[0])) for name in ("q025", "q975"))
+    return f" Before these patients, the prior allowed {interval_text(low, high)}. Beside it:"
+
+
+def _ratios(results: FitResults) -> Iterator[SummaryFinding]:
+    rows = ratios_by_size(results)
+    if not rows:
+        return
+    words = FitWords(results.fit.question)
+    clear = [row for row in rows if max(row["p_gt_1"], 1 - row["p_gt_1"]) >= CLEAR]
+    named = [
+        f"{words.comparison(row['factor'], row['level'])}: {estimate_text(row)}, "
+        f"P(HR > 1) {probability_text(row['p_gt_1'])}, {direction_of(row['p_gt_1'])}"
+        for row in rows[:MOST_NAMED]
+    ]
+    if len(rows) > MOST_NAMED:
+        named.append(f"and {count_text(len(rows) - MOST_NAMED, 'more hazard ratio')}")
+    yield SummaryFinding(
+        headline=f"{len(clear)} of {count_text(len(rows), 'hazard ratio')} "
+        f"{'has' if len(rows) == 1 else 'have'} a clear direction",
+        text="Each adjusted for the others, smallest subgroup first:",
+        items=tuple(named),
+        more=f"Clear means that one side of 1 has a probability of at least {probability_text(CLEAR)}; an interval "
+        "that reaches 1 does not show that there is no effect.",
+        target="hazard-ratios",
+        links=(),
+        evidence=evidence_words(results.estimands),
+    )
+
+
+def _cohort(results: FitResults) -> Iterator[SummaryFinding]:
+    table, words = results.estimands, FitWords(results.fit.question)
+    whole = table[(table["factor"] == "") & (table["population"] == "cohort")]
+    median = records_of(whole[whole["estimand"] == "median"])[0]
+    shares = records_of(whole[whole["estimand"] == "survival"])
+    curves = results.curves
+    seen = curves[(curves["factor"] == "") & (curves["quantity"] == "median") & (curves["interval"] == "log-log")]
+    found = records_of(seen)[0]
+    beside = f" Kaplan-Meier: {number_text(found['estimate'])} months." if found["estimate"] > 0 else ""
+    late = (
+        " It takes an event that was found at a visit to have happened then, so it runs late."
+        if beside and results.fit.question.rows.between.any()
+        else ""
+    )
+    yield SummaryFinding(
+        headline=f"{words.endpoint}: median {estimate_text(median)} months",
+        text=f"The cohort's patients on average, with 95% interval.{beside}{late} Event-free:",
+        items=tuple(f"at {row['time']:g} months: {estimate_text(row)}" for row in shares),
+        target="survival",
+        links=(),
+        evidence=evidence_words(results.estimands),
+    )
+
+
+def _reliance(results: FitResults) -> Iterator[SummaryFinding]:
+    verdict = results.fit.convergence
+    loo = results.diagnostics.set_index("measure")["value"]
+    bad = int(loo.get("n_pareto_k_above_0.7", 0.0))
+    influence = (
+        f" {count_text(bad, 'patient')} weigh so much that leaving one out cannot be approximated (Pareto k above 0.7)."
+        if bad
+        else ""
+    )
+    if verdict.ok:
+        headline, text = "The sampler converged", "R-hat, effective sample sizes, E-BFMI and divergences all pass."
+    else:
+        headline, text = "The sampler did not converge: do not use these numbers", "What missed its threshold:"
+    yield SummaryFinding(
+        headline=headline,
+        text=text + influence,
+        items=verdict.reasons[:MOST_NAMED],
+        target="checks",
+        links=(),
+        evidence=evidence_words(results.estimands),
+    )
+
+
+def unknown_counts(results: FitResults) -> list[str]:
+    """Each factor whose missing values are summed, with the patients whom it concerns."""
+    words, table = FitWords(results.fit.question), results.patients
+    return [
+        f"{words.factor(row['factor'])}: {count_of(row['n'])}"
+        for row in records_of(table[(table["level"] == NOT_KNOWN) & (table["n"] != 0)])
+    ]
+
+
+def _not_known(results: FitResults) -> Iterator[SummaryFinding]:
+    if unknown := unknown_counts(results):
+        yield SummaryFinding(
+            headline="Missing values are weighed, not filled in",
+            text="Patients without a value stay in the analysis: both possible values count, each as likely as the "
+            "patient's other factors and follow-up make it. Not known:",
+            items=tuple(unknown),
+            target="patients",
+            links=(),
+            evidence=evidence_words(results.estimands),
+        )
+
+
+def _left_out(results: FitResults) -> Iterator[SummaryFinding]:
+    words, table = FitWords(results.fit.question), results.patients
+    design = results.fit.question.design
+    if not design.n_lost:
+        return
+    whole = records_of(table)[0]
+    lost = table[(table["factor"] != "") & table["factor"].map(lambda name: design.lost.get(name, 0) > 0)]
+    named = [
+        f"{words.factor(row['factor'])}: {count_of(row['n_missing'])}"
+        for row in records_of(lost.drop_duplicates("factor"))
+    ]
+    left = count_of(whole["n_missing"])
+    left = "Some (fewer than can be told)" if left == "not shown" else left
+    yield SummaryFinding(
+        headline=f"{left} {'patient is' if design.n_lost == 1 else 'patients are'} left out for a missing value",
+        text=f"The model uses the {count_of(whole['n'])} patients who have every covariate (complete cases). Nothing "
+        "was filled in; if those left out differ, the answer may not hold for them. Missing:",
+        items=tuple(named),
+        target="patients",
+        links=(),
+        evidence=evidence_words(results.estimands),
+    )

@@ -1,0 +1,262 @@
+"""Tables of a report on a fit: estimands, patients, priors and diagnostics, worded for the page."""
+
+from typing import Any, Final
+
+import numpy as np
+
+from ixa_bayes.cohort.summary import SMALL_CELL
+from ixa_bayes.models.survival_analysis import MedianPrior, PiecewiseBaseline, WeibullBaseline
+from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, evidence_words, records_of, table_of_rows
+from ixa_bayes.report.fit_results import FitResults
+from ixa_bayes.report.fit_words import FitWords, estimate_text, prior_words
+from ixa_bayes.report.wording import (
+    interval_text,
+    number_text,
+    percent_text,
+    probability_text,
+    ratio_text,
+)
+
+NONE: Final = "–"
+NO_COVARIATES: Final = "The model has no covariates."
+
+type Record = dict[str, Any]
+
+
+def count_of(value: float) -> str:
+    """A count of patients; what is kept back says so."""
+    return "not shown" if np.isnan(float(value)) else f"{int(value):,}"
+
+
+def hazard_ratio_table(results: FitResults) -> DisplayTable:
+    """Posterior hazard ratios, the chance that they exceed each threshold, and how many patients they rest on."""
+    words, table = FitWords(results.fit.question), results.estimands
+    thresholds = [name for name in table.columns if str(name).startswith("p_gt_") and name != "p_gt_1"]
+    low, high = results.fit.question.analysis.estimands.equivalence
+    columns = [
+        Column("Factor"),
+        Column("Patients", numeric=True),
+        Column("With the event", numeric=True),
+        Column("Hazard ratio (95% interval)", numeric=True),
+        Column("P(HR > 1)", numeric=True),
+        *(Column(f"P(HR > {str(name)[5:].replace('_', '.')})", numeric=True) for name in thresholds),
+        Column(f"P({low:g} < HR < {high:g})", numeric=True),
+    ]
+    rows = []
+    for row in records_of(table[table["estimand"] == "hazard_ratio"]):
+        chances = [probability_text(float(row[name])) for name in ("p_gt_1", *thresholds, "p_practically_equal")]
+        sizes = sizes_of(results, row["factor"], row["level"])
+        name = words.comparison(row["factor"], row["level"])
+        rows.append(DisplayRow((name, *sizes, estimate_text(row), *chances)))
+    return fit_table(
+        rows,
+        columns,
+        results=results,
+        anchor="table-hazard-ratios",
+        caption="Hazard ratios: posterior median, 95% interval and probabilities",
+        missing=NO_COVARIATES,
+        file="estimands.csv",
+    )
+
+
+def sizes_of(results: FitResults, factor: str, level: str) -> tuple[str, str]:
+    """Patients and events at a level, in words."""
+    table = results.patients
+    rows = table[(table["factor"] == factor) & (table["level"] == level)]
+    return count_of(rows["n"].iloc[0]), count_of(rows["n_events"].iloc[0])
+
+
+def standardised_table(results: FitResults) -> DisplayTable:
+    """Survival, medians and restricted means, averaged over the cohort's patients, by level."""
+    words = FitWords(results.fit.question)
+    asked = results.fit.question.analysis.estimands
+    columns = [
+        Column("Everybody's level"),
+        *(Column(f"Event-free at {time:g} months", numeric=True) for time in asked.times),
+        Column("Median, months", numeric=True),
+        Column(f"Mean up to {asked.horizon:g} months", numeric=True),
+    ]
+    table = results.estimands[results.estimands["estimand"].isin(["survival", "median", "rmst"])]
+    rows = []
+    for (factor, level), block in table.groupby(["factor", "level"], sort=False):
+        cells = [estimate_text(row) for row in records_of(block)]
+        name = words.level(str(factor), str(level)) if factor else "as they are"
+        rows.append(DisplayRow((name, *cells), group=words.factor(str(factor)) if factor else "All patients"))
+    return fit_table(
+        rows,
+        columns,
+        results=results,
+        anchor="table-standardised",
+        caption=f"{words.endpoint} of the cohort's patients, as they are and if everybody had one level of a factor",
+        missing="",
+        file="estimands.csv",
+    )
+
+
+def difference_table(results: FitResults) -> DisplayTable:
+    """Differences between levels, averaged over the cohort's patients."""
+    words = FitWords(results.fit.question)
+    asked = results.fit.question.analysis.estimands
+    columns = [
+        Column("Level against reference"),
+        *(Column(f"Event-free at {time:g} months, points", numeric=True) for time in asked.times),
+        Column(f"Mean up to {asked.horizon:g} months, months", numeric=True),
+        Column("P(longer)", numeric=True),
+    ]
+    table = results.estimands[results.estimands["estimand"].isin(["survival_difference", "rmst_difference"])]
+    rows = []
+    for (factor, level), block in table.groupby(["factor", "level"], sort=False):
+        found = records_of(block)
+        cells = [estimate_text(row) for row in found]
+        longer = probability_text(float(found[-1]["p_gt_1"]))
+        rows.append(DisplayRow((words.comparison(str(factor), str(level)), *cells, longer)))
+    return fit_table(
+        rows,
+        columns,
+        results=results,
+        anchor="table-differences",
+        caption="Differences between levels, averaged over the cohort's patients",
+        missing="The model has no factor with levels, so there are no levels to compare.",
+        file="estimands.csv",
+    )
+
+
+def patient_table(results: FitResults) -> DisplayTable:
+    """Who was used and who was left out."""
+    words = FitWords(results.fit.question)
+    columns = [
+        Column("Level"),
+        Column("Patients used", numeric=True),
+        Column("With the event", numeric=True),
+        Column("Left out: value missing", numeric=True),
+    ]
+    rows = []
+    for row in records_of(results.patients):
+        counts = [count_of(row[name]) for name in ("n", "n_events", "n_missing")]
+        first = not row["level"] or row["level"] == results.fit.question.design.terms[row["factor"]].reference
+        counts[2] = counts[2] if first else ""
+        name = words.level(row["factor"], row["level"]) if row["level"] else "all"
+        group = words.factor(row["factor"]) if row["factor"] else "All patients"
+        rows.append(DisplayRow((name, *counts), group=group))
+    kept = f" Counts below {SMALL_CELL} are not shown." if results.kept_back else ""
+    return fit_table(
+        rows,
+        columns,
+        results=results,
+        anchor="table-patients",
+        caption=f"Patients and events by level.{kept}",
+        missing="",
+        file="patients.csv",
+    )
+
+
+def prior_table(results: FitResults) -> DisplayTable:
+    """Every prior with its source."""
+    question = results.fit.question
+    words, baseline = FitWords(question), question.analysis.baseline
+    level = baseline.level
+    if isinstance(level, MedianPrior):
+        what = "Median survival of the reference profile"
+        if isinstance(baseline, PiecewiseBaseline):
+            what = "Hazard of each interval, as the median it would have if it went on for ever"
+        told = f"log-normal, median {level.months:g} months, sd of the logarithm {level.log_sd:g}"
+    else:
+        what = f"Log hazard level per {level.unit}"
+        told = f"normal, mean {level.mean:g}, sd {level.sd:g}"
+    rows = [DisplayRow((what, told, level.source), group="Baseline hazard")]
+    if isinstance(baseline, WeibullBaseline):
+        shape = baseline.shape
+        told = f"log-normal, median {shape.median:g}, sd of the logarithm {shape.log_sd:g}"
+        rows.append(DisplayRow(("Weibull shape (1: constant hazard)", told, shape.source), group="Baseline hazard"))
+    elif baseline.walk is not None:
+        told = f"random walk; sd of its change over a year: half-normal, scale {baseline.walk.scale:g}"
+        rows.append(DisplayRow(("Change of the log hazard", told, baseline.walk.source), group="Baseline hazard"))
+    for name, prior in question.design.priors.items():
+        term = question.design.term_of(name)
+        cells = (words.comparison(term.covariate, term.level_of(name)), prior_words(prior), prior.source)
+        rows.append(DisplayRow(cells, group="Log hazard ratios"))
+    return fit_table(
+        rows,
+        ["Of what", "Prior", "Source"],
+        results=results,
+        anchor="table-priors",
+        caption="Priors as the model file states them",
+        missing="",
+        folded=False,
+    )
+
+
+def implied_table(results: FitResults) -> DisplayTable:
+    """What the priors imply for patients."""
+    words = FitWords(results.fit.question)
+    people = {"reference_profile": "reference profile", "cohort": "the cohort's patients, on average"}
+    rows = []
+    for row in records_of(results.implied):
+        if row["estimand"] == "hazard_ratio":
+            told, group = words.comparison(row["factor"], row["level"]), "Hazard ratios"
+        else:
+            what = "Median, months" if row["estimand"] == "median" else f"Event-free at {row['time']:g} months"
+            told, group = f"{what}: {people[row['population']]}", "Survival"
+        word = {"ratio": ratio_text, "months": number_text}.get(row["unit"], percent_text)
+        interval = interval_text(word(row["q025"]), word(row["q975"]))
+        rows.append(DisplayRow((told, word(row["median"]), interval), group=group))
+    columns = [Column("Of what"), Column("Median", numeric=True), Column("95% of the belief", numeric=True)]
+    return fit_table(
+        rows,
+        columns,
+        results=results,
+        anchor="table-implied",
+        caption="What the priors imply before any patient is seen",
+        missing="",
+        file="prior.csv",
+    )
+
+
+def diagnostics_table(results: FitResults) -> DisplayTable:
+    """R-hat and effective sample sizes of every parameter, then what is judged of the whole fit."""
+    table = results.diagnostics
+    parameters = table[~table["quantity"].isin(["fit", "patients"])]
+    rows = []
+    for name, block in parameters.groupby("quantity", sort=False):
+        value = block.set_index("measure")["value"]
+        passes = "yes" if block["ok"].all() else "no"
+        cells = (f"{value['rhat']:.3f}", f"{value['ess_bulk']:,.0f}", f"{value['ess_tail']:,.0f}", passes)
+        rows.append(DisplayRow((str(name), *cells)))
+    columns = [
+        Column("Parameter"),
+        *(Column(name, numeric=True) for name in ("R-hat", "ESS, bulk", "ESS, tail")),
+        Column("Passes"),
+    ]
+    return fit_table(
+        rows,
+        columns,
+        results=results,
+        anchor="table-diagnostics",
+        caption="Convergence of every parameter",
+        missing="",
+        file="diagnostics.csv",
+    )
+
+
+def fit_table(
+    rows: list[DisplayRow],
+    columns: list[Column] | list[str],
+    *,
+    results: FitResults,
+    anchor: str,
+    caption: str,
+    missing: str,
+    file: str = "",
+    folded: bool | None = None,
+) -> DisplayTable:
+    """A table of the page that rests on the cohort's kind of evidence."""
+    return table_of_rows(
+        rows,
+        columns,
+        anchor=anchor,
+        caption=caption,
+        missing=missing,
+        evidence=evidence_words(results.estimands),
+        folded=folded,
+        file=file,
+    )

@@ -1,0 +1,121 @@
+"""Names in a report on a fit: what the model file and the cohort call their factors, levels and methods."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from pydantic import BaseModel
+
+from ixa_bayes.inference.survival import SurvivalQuestion
+from ixa_bayes.report.fit_results import NOT_KNOWN
+from ixa_bayes.report.wording import interval_text, number_text, percent_text, points_text, ratio_text
+
+METHODS: Final[Mapping[str, str]] = {
+    "posterior": "Posterior (this model)",
+    "cox_efron": "Cox, ties by Efron",
+    "cox_breslow": "Cox, ties by Breslow",
+    "firth": "Cox, Firth's penalty",
+    "weibull_mle": "Weibull, maximum likelihood",
+    "piecewise_mle": "Piecewise exponential, maximum likelihood",
+}
+CLEAR: Final = 0.975
+LEANS: Final = 0.8
+"""Probabilities of one side of 1 from which the page calls a direction clear, and from which it leans."""
+_PRIORS: Final[Mapping[str, str]] = {
+    "normal": "normal, mean {mean:g}, sd {sd:g}",
+    "student_t": "Student t, location {location:g}, scale {scale:g}, {df:g} degrees of freedom",
+    "horseshoe": "regularised horseshoe over a set: global scale {global_scale:g}, slab scale {slab_scale:g} with "
+    "{slab_df:g} degrees of freedom",
+    "r2d2": "R2D2 over a set: R² with mean {r2_mean:g} and precision {r2_precision:g}, concentration {concentration:g}",
+}
+_NUMBERED: Final = ("0", "1")
+
+
+@dataclass(frozen=True, eq=False)
+class FitWords:
+    """Names of the endpoint, the factors and their levels, as model file and cohort have them.
+
+    Parameters
+    ----------
+    question : SurvivalQuestion
+    """
+
+    question: SurvivalQuestion
+
+    @property
+    def endpoint(self) -> str:
+        """Label of the endpoint."""
+        name = self.question.analysis.endpoint
+        return str(self.question.cohort.follow_up[name].attrs.get("label") or name)
+
+    def factor(self, covariate: str) -> str:
+        """Label of a covariate; its own name where it is none of the model's."""
+        term = self.question.design.terms.get(covariate)
+        return term.label if term else covariate.replace("_", " ")
+
+    def level(self, covariate: str, level: str) -> str:
+        """A level: the cohort's word for it, yes or no where it has none."""
+        term = self.question.design.terms[covariate]
+        if term.kind != "binary" or level == NOT_KNOWN:
+            return level.replace("_", " ")
+        own = self._own_levels(covariate)
+        return (own or ("no", "yes"))[int(float(level))]
+
+    def comparison(self, covariate: str, level: str) -> str:
+        """What a hazard ratio compares: ``Stage: III v I``, ``Age, per 10 years``; a plain yes needs no word."""
+        term = self.question.design.terms[covariate]
+        if term.kind == "continuous":
+            return f"{term.label}, {term.reference}"
+        if term.kind == "binary" and not self._own_levels(covariate):
+            return term.label
+        return f"{term.label}: {self.level(covariate, level)} v {self.level(covariate, term.reference)}"
+
+    def group(self, covariate: str, level: str) -> str:
+        """Patients at a level: ``Stage: III``; all of them where no covariate is named."""
+        return f"{self.factor(covariate)}: {self.level(covariate, level)}" if covariate else "all patients"
+
+    def _own_levels(self, covariate: str) -> tuple[str, ...]:
+        """The cohort's words for the two values of a binary covariate that is one of its columns, if it has any."""
+        expression = self.question.analysis.covariates[covariate].expression(covariate)
+        levels = self.question.cohort.declared[expression.column].levels
+        return () if expression.operator or levels == _NUMBERED else levels
+
+
+def direction_of(p_above_1: float) -> str:
+    """What a probability that a hazard ratio exceeds 1 says, in words."""
+    p = max(p_above_1, 1 - p_above_1)
+    side = "worse" if p_above_1 > 0.5 else "better"
+    if p >= CLEAR:
+        return f"clearly a {side} outcome"
+    return f"leans to a {side} outcome" if p >= LEANS else "open which way"
+
+
+def estimate_text(row: Mapping[str, Any]) -> str:
+    """Median and 95% interval of an estimand in its own unit, no finer than its Monte Carlo error allows."""
+    estimand, error = str(row["estimand"]), float(row.get("mcse", 0.0))
+    word: Callable[[float, float], str]
+    if row["unit"] == "ratio":
+        word = ratio_text
+    elif estimand.endswith("_difference") and row["unit"] == "probability":
+        word = points_text
+    else:
+        word = percent_text if row["unit"] == "probability" else number_text
+    middle, low, high = (word(float(row[name]), error) for name in ("median", "q025", "q975"))
+    return f"{middle} ({interval_text(low, high)})"
+
+
+def prior_words(prior: BaseModel) -> str:
+    """A prior of a log hazard ratio with its numbers."""
+    numbers = prior.model_dump()
+    return _PRIORS[numbers["kind"]].format_map(numbers)
+
+
+def ratio_interval(row: Mapping[str, Any]) -> str:
+    """A hazard ratio of the cross-check with its interval; the reason where there is none."""
+    estimate, lower, upper = (float(row[name]) for name in ("estimate", "lower", "upper"))
+    if np.isnan(estimate):
+        return str(row["note"]) or "not available"
+    if np.isnan([lower, upper]).any():
+        return f"{'0' if estimate == 0 else ratio_text(estimate)} (no interval)"
+    return f"{ratio_text(estimate)} ({interval_text(ratio_text(lower), ratio_text(upper))})"
