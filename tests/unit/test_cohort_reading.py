@@ -422,3 +422,10 @@ def test_the_hash_tells_contents_apart() -> None:
         )
     }
     assert len(hashes) == 8
+    declared = {"covariates": {"stage": {"kind": "categorical", "levels": ["I", "II"]}}}
+    referred = {"covariates": {"stage": {"kind": "categorical", "levels": ["I", "II"], "reference": "II"}}}
+    assert len({content(read_cohort(ROWS, description=described)) for described in (declared, referred)}) == 2
+
+
+def test_the_hash_is_the_same_whatever_the_order_of_columns() -> None:
+    assert content(read_cohort(ROWS[ROWS.columns[::-1]])) == content(read_cohort(ROWS))
