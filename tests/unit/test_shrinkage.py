@@ -95,8 +95,8 @@ def test_densities_are_scipys_and_those_that_are_compiled(kind: str, shrinkage: 
     assert sum(float(density.sum()) for density in ours.values()) == pytest.approx(_scipy(kind), rel=1e-12)
 
     model: Any = weibull_model(question.structure)
-    for name, value in question.data().items():
-        model[name].set_value(np.asarray(value, dtype=float))
+    for name, number in question.data().items():
+        model[name].set_value(np.asarray(number, dtype=float))
     point: dict[str, Any] = dict(SHARED)
     for variable in model.free_RVs:
         sampled: Any = model.rvs_to_values[variable]
