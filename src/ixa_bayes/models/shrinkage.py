@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln, xlogy
+from scipy.special import gammaln
 from scipy.stats import beta, halfcauchy, invgamma, norm
 
 from ixa_bayes.models.survival_analysis import HorseshoePrior, R2D2Prior
@@ -81,7 +81,7 @@ def shrinkage_parameters(draws: xr.Dataset, names: list[str]) -> xr.Dataset:
 
 def shrinkage_log_prior(parameters: xr.Dataset, prior: Shrinkage) -> xr.Dataset:
     """Log prior density of the joint prior's parameters at each draw, each on its own scale."""
-    densities = {"z_shrunk": norm.logpdf(parameters["z_shrunk"])}
+    densities: dict[str, FloatArray] = {"z_shrunk": norm.logpdf(parameters["z_shrunk"])}
     if isinstance(prior, HorseshoePrior):
         alpha = prior.slab_df / 2
         densities["tau"] = halfcauchy.logpdf(parameters["tau"], scale=prior.global_scale)
@@ -95,8 +95,8 @@ def shrinkage_log_prior(parameters: xr.Dataset, prior: Shrinkage) -> xr.Dataset:
         if "phi" in parameters:
             size, alpha = parameters.sizes[SHRUNK], prior.concentration
             constant = gammaln(size * alpha) - size * gammaln(alpha)
-            total = xlogy(alpha - 1, parameters["phi"]).sum(SHRUNK)
-            densities["phi"] = (total + constant).to_numpy()
+            log_phi = xr.ufuncs.log(parameters["phi"].clip(min=np.finfo(float).tiny))
+            densities["phi"] = ((alpha - 1) * log_phi.sum(SHRUNK) + constant).to_numpy()
     found = {name: parameters[name].copy(data=value) for name, value in densities.items() if name != "phi"}
     if "phi" in densities:
         found["phi"] = parameters["r2"].copy(data=densities["phi"])
