@@ -162,6 +162,8 @@ def check_cohort(
         time, event, entry, weight = (patients[name].to_numpy() for name in ("time", "event", "entry", "weight"))
         medians[endpoint] = median_follow_up(time, event, entry=entry, weight=weight).estimate
     rows, patients_told = len(found.covariates), f"{n_patients(found):,} patients"
+    if found.title:
+        out.print(found.title, markup=False, soft_wrap=True)
     out.print(f"{found.name}: {patients_told} ({found.evidence_kind}) in {rows:,} rows, no fault found.", markup=False)
     out.print(f"  {found.path}", markup=False, soft_wrap=True)
     for line in summary_lines(found, median_follow_up=medians, show_small_cells=show_small_cells):

@@ -104,6 +104,7 @@ def test_rows_of_one_patient_are_one_follow_up() -> None:
 def test_check_cohort_tells_what_the_table_holds() -> None:
     done = RUN.invoke(app, ["check-cohort", "example_cohort"])
     assert done.exit_code == 0, done.output
+    assert done.output.startswith("126 simulated patients like those of the index study\n")
     assert "example_cohort: 126 patients (simulated) in 126 rows, no fault found." in done.output
     assert "triple_class 21" in done.output
     assert "median follow-up 25.8 months" in done.output

@@ -53,6 +53,8 @@ class Cohort:
         The table's file, None if it came from memory.
     sha256 : str
         Hash of the content after reading: the same table as CSV, Parquet or in memory has the same.
+    title : str
+        For readers; empty where none is declared.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Cohort:
     declared: Mapping[str, Covariate]
     path: Path | None
     sha256: str
+    title: str = ""
 
 
 def read_cohort(
@@ -178,7 +181,7 @@ def _checked(raw: RawTable, description: CohortDescription, *, name: str, path: 
     covariates, declared = read_covariates(faults, description, taken=taken)
     faults.raise_if_any()
     digest = _content_hash(follow_up, covariates, declared)
-    return Cohort(name, description.evidence_kind, follow_up, covariates, declared, path, digest)
+    return Cohort(name, description.evidence_kind, follow_up, covariates, declared, path, digest, description.title)
 
 
 def _content_hash(
