@@ -193,6 +193,12 @@ def test_events_between_visits_are_found_at_the_next_one() -> None:
     assert found["event"].to_list() == [True, True, True, True, False, False]
 
 
+def test_an_event_found_at_the_first_visit_came_after_entry() -> None:
+    found = _seen([5.5, 9.5], entry=[5.0, 5.0], censoring=[30.0, 30.0], step=[3, 3], anchor=[30, 30])
+    assert found["time"].to_list() == [6, 12]
+    assert found["time_lower"].to_list() == [5, 9]
+
+
 def test_visits_at_tenths_of_a_month_are_not_missed_by_rounding() -> None:
     found = _seen([0.25, 0.65, 0.75], entry=[0] * 3, censoring=[0.7] * 3, step=[0.1] * 3, anchor=[0.1] * 3)
     np.testing.assert_allclose(found["time"], [0.3, 0.7, 0.7])

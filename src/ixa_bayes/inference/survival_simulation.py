@@ -177,7 +177,7 @@ def seen_of(
     found = np.where(at_visits, anchor + np.ceil((exact - anchor) / safe) * safe, exact)
     event = found <= end + _ON_THE_GRID * step
     time = np.where(event, found, end)
-    lower = np.where(event & at_visits, np.maximum(time - step, 0.0), time)
+    lower = np.where(event & at_visits, np.maximum(time - step, entry), time)
     named = {"time": time, "time_lower": lower, "event": event}
     return xr.Dataset(
         {name: times.copy(data=values) for name, values in named.items()}
