@@ -1,15 +1,16 @@
 """One fit of a proportional-hazards model: from a cohort and a model file to a posterior and the verdict on it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from ixa_bayes.cohort.follow_up import is_start_stop
 from ixa_bayes.cohort.table import Cohort, read_cohort
 from ixa_bayes.inference.compiled import Program, program
 from ixa_bayes.inference.diagnostics import (
@@ -53,7 +54,7 @@ from ixa_bayes.models.ratio_priors import (
 from ixa_bayes.models.shrinkage import shrinkage_log_prior, shrinkage_parameters
 from ixa_bayes.models.survival_analysis import PiecewiseBaseline, SurvivalAnalysis, WeibullBaseline
 from ixa_bayes.models.survival_likelihood import Law, Structure, log_likelihood, log_likelihood_of_patterns
-from ixa_bayes.models.survival_rows import ROW, SurvivalRows, survival_rows
+from ixa_bayes.models.survival_rows import ROW, SurvivalRows, row_kinds, survival_rows
 from ixa_bayes.models.weibull import weibull_data, weibull_law, weibull_log_prior, weibull_model, weibull_parameters
 
 LOG_LIKELIHOOD: Final = "status"
@@ -71,7 +72,9 @@ class SurvivalQuestion:
     cohort : Cohort
     design : Design
     rows : SurvivalRows
-        Those of the design.
+        Those of the design: rows equal in all that the likelihood uses are one, with the sum of their weights.
+    member : ndarray of int, shape (row of the cohort that is used,)
+        Which of ``rows`` each used row of the cohort is, in the cohort's order.
     cuts : tuple of float
         Cut-points of a piecewise-exponential baseline, in months; empty for a Weibull one.
     structure : Structure
@@ -83,6 +86,7 @@ class SurvivalQuestion:
     cohort: Cohort
     design: Design
     rows: SurvivalRows
+    member: NDArray[np.int64]
     cuts: tuple[float, ...]
     structure: Structure
     patterns: Patterns
@@ -182,7 +186,11 @@ def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
         If the cohort lacks what the model needs; every fault at once.
     """
     design = design_of(cohort, analysis)
-    rows = survival_rows(cohort.follow_up[analysis.endpoint], design.rows)
+    follow_up = cohort.follow_up[analysis.endpoint]
+    rows = survival_rows(follow_up, design.rows)
+    member = np.arange(rows.event.size, dtype=np.int64)
+    if not is_start_stop(follow_up):  # stretches of one patient must stay apart from those of others
+        design, rows, member = collapsed(design, rows)
     baseline = analysis.baseline
     cuts = cut_points(baseline, rows) if isinstance(baseline, PiecewiseBaseline) else ()
     patterns = patterns_of(design)
@@ -197,7 +205,23 @@ def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
         n_marginalised=len(patterns.covariates),
         n_predictors=patterns.predictors.shape[1] if patterns.covariates else 0,
     )
-    return SurvivalQuestion(analysis, cohort, design, rows, cuts, structure, patterns)
+    return SurvivalQuestion(analysis, cohort, design, rows, member, cuts, structure, patterns)
+
+
+def collapsed(design: Design, rows: SurvivalRows) -> tuple[Design, SurvivalRows, NDArray[np.int64]]:
+    """Rows that are equal in all that the likelihood uses as one each, exactly: their weights add up.
+
+    Returns
+    -------
+    Design, SurvivalRows, ndarray of int
+        In the order of first appearance, and which of them each given row is.
+    """
+    known = pd.DataFrame({name: getattr(rows, name) for name in ("entry", "end", "upper", "event", "between")})
+    table = pd.concat([known, design.matrix.reset_index(drop=True)], axis=1)
+    member = row_kinds(table)
+    _, first = np.unique(member, return_index=True)
+    weight = np.bincount(member, weights=rows.weight).round().astype(np.int64)
+    return replace(design, matrix=design.matrix.iloc[first]), replace(rows.chosen(first), weight=weight), member
 
 
 def survival_program(structure: Structure) -> Program:

@@ -19,7 +19,7 @@ from ixa_bayes.formulas import piecewise
 from ixa_bayes.models.ratio_priors import COEFFICIENT
 from ixa_bayes.models.survival_analysis import MONTHS_PER, MedianPrior, PiecewiseBaseline
 from ixa_bayes.models.survival_likelihood import Structure, linear_predictor, observe, row_data
-from ixa_bayes.models.survival_rows import ROW, FloatArray, SurvivalRows
+from ixa_bayes.models.survival_rows import ROW, FloatArray, SurvivalRows, row_kinds
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -146,6 +146,9 @@ def piecewise_data(
 ) -> dict[str, ArrayLike]:
     """What the compiled program takes: events and exposure by interval, and the prior numbers of the baseline.
 
+    Rows of one covariate pattern are one there, however many they are, unless events lie between visits or a
+    covariate is marginalised.
+
     Parameters
     ----------
     rows : SurvivalRows
@@ -157,19 +160,37 @@ def piecewise_data(
     structure : Structure
     """
     mean, sd = hazard_numbers(baseline)
-    data = row_data(rows, structure) | {
-        "level_mean": mean,
-        "level_sd": sd,
-        "at_event": _at_event(rows, cuts),
-        "exposure": piecewise.exposure(rows.entry, rows.end, cuts),
-    }
-    if design.shape[1]:
-        data["design"] = design.to_numpy(dtype=float)
+    at_event, exposure = _at_event(rows, cuts), piecewise.exposure(rows.entry, rows.end, cuts)
+    data: dict[str, ArrayLike] = {"level_mean": mean, "level_sd": sd}
     if baseline.walk is not None and structure.walk:
         data |= {"walk_scale": baseline.walk.scale, "root_distance": root_distances(cuts)}
+    if structure.between or structure.n_marginalised:
+        data |= row_data(rows, structure) | {"at_event": at_event, "exposure": exposure}
+    else:
+        data |= _cells(rows, design, at_event=at_event, exposure=exposure)
+        design = design.drop_duplicates()
+    if design.shape[1]:
+        data["design"] = design.to_numpy(dtype=float)
     if structure.between:
         data["exposure_between"] = piecewise.exposure(rows.end, rows.upper, cuts)
     return data
+
+
+def _cells(
+    rows: SurvivalRows, design: pd.DataFrame, *, at_event: FloatArray, exposure: FloatArray
+) -> dict[str, ArrayLike]:
+    """Events and exposure of each covariate pattern and interval: all that the likelihood of exact rows depends on.
+
+    The patterns are in the order of ``design.drop_duplicates()``. A pattern's events have the log hazard
+    ``sum_j share_j lambda_j + eta`` on average, with share_j the share of them in interval j.
+    """
+    kind = row_kinds(design)
+    weighted = [np.concatenate([at_event, exposure], axis=1)[:, k] * rows.weight for k in range(2 * at_event.shape[1])]
+    summed = np.stack([np.bincount(kind, weights=column) for column in weighted], axis=1)
+    events, exposed = np.split(summed, 2, axis=1)
+    n_events = events.sum(axis=1)
+    share = events / np.where(n_events > 0, n_events, 1.0).reshape(-1, 1)
+    return {"event": n_events, "weight": np.ones(n_events.size), "at_event": share, "exposure": exposed}
 
 
 def hazard_numbers(baseline: PiecewiseBaseline) -> tuple[float, float]:

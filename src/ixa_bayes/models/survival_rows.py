@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -50,7 +51,7 @@ class SurvivalRows:
         """Rows by weight."""
         return int(self.weight.sum())
 
-    def chosen(self, rows: BoolArray) -> "SurvivalRows":
+    def chosen(self, rows: BoolArray | NDArray[np.int64]) -> "SurvivalRows":
         """Some of the rows."""
         return SurvivalRows(**{each.name: getattr(self, each.name)[rows] for each in fields(self)})
 
@@ -77,3 +78,10 @@ def survival_rows(follow_up: xr.Dataset, rows: NDArray[np.int64]) -> SurvivalRow
     between = seen & (lower < time)
     end = np.where(between, np.maximum(lower, entry), time)
     return SurvivalRows(entry, end, time, seen & ~between, between, chosen["weight"].to_numpy().astype(np.int64))
+
+
+def row_kinds(table: pd.DataFrame) -> NDArray[np.int64]:
+    """Which distinct row each row of a table is, in the order of first appearance; a missing value is a value."""
+    if not table.shape[1]:
+        return np.zeros(len(table), dtype=np.int64)
+    return np.asarray(table.groupby(list(table.columns), sort=False, dropna=False).ngroup(), dtype=np.int64)
