@@ -57,7 +57,8 @@ def _curve_cell(row: Record) -> str:
     estimate, survival, note = numbers["estimate"], row["quantity"] == "survival", str(row["note"])
     at_risk = f"; at risk {count_of(numbers['n_at_risk'])}" if survival else ""
     if np.isnan(estimate):
-        return f"{note.rpartition('; ')[2] or NONE}{'' if np.isnan(numbers['n_at_risk']) else at_risk}"
+        told = "not shown" if "not shown" in note else note.rpartition("; ")[2] or NONE
+        return f"{told}{'' if np.isnan(numbers['n_at_risk']) else at_risk}"
     word: Callable[[float], str] = percent_text if survival else number_text
     if survival and np.isnan(numbers["lower"]):
         return f"{percent_text(estimate)} (no interval){at_risk}"

@@ -125,7 +125,7 @@ def group_curves(
     for which, (level, rows) in enumerate(members):
         if kept_back and only(fit, rows).question.rows.n < SMALL_CELL:
             continue
-        time, survival = _steps(only(fit, rows), kept_back=kept_back)
+        time, survival = observed_steps(only(fit, rows), kept_back=kept_back)
         at_risk = tuple(column[which] for column in shown)
         found.append(GroupCurve(level, time, survival, at_risk, _model_band(only(some, rows), float(ticks[-1]))))
     return found
@@ -148,7 +148,8 @@ def _at_risk(fit: SurvivalFit, ticks: FloatArray) -> NDArray[np.int64]:
     return numbers_at_risk(data, ticks)
 
 
-def _steps(fit: SurvivalFit, *, kept_back: bool) -> tuple[FloatArray, FloatArray]:
+def observed_steps(fit: SurvivalFit, *, kept_back: bool) -> tuple[FloatArray, FloatArray]:
+    """Kaplan-Meier times and survival from time 0, up to where patients at risk are too few to be shown."""
     rows = fit.question.rows
     curve = survival_curve(rows.upper, rows.event | rows.between, entry=rows.entry, weight=rows.weight)
     if kept_back:

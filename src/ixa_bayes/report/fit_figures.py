@@ -12,6 +12,7 @@ from ixa_bayes.models.survival_analysis import PiecewiseBaseline
 from ixa_bayes.report.display import records_of
 from ixa_bayes.report.drawing import DrawnFigure, Figure, export
 from ixa_bayes.report.effect_figures import WIDTH, ratio_limits
+from ixa_bayes.report.fit_check_figures import check_figures
 from ixa_bayes.report.fit_crosscheck_tables import methods_of
 from ixa_bayes.report.fit_curves import FloatArray, group_curves, hazard_band, time_ticks
 from ixa_bayes.report.fit_plots import AT_RISK_LINE, at_risk_table, colour_of, hazard_plot, survival_plot
@@ -58,6 +59,7 @@ def draw_fit(results: FitResults) -> list[DrawnFigure]:
             *_by_factor(results),
             _hazard(results),
             *posterior_figures(results),
+            *check_figures(results),
         ]
 
 

@@ -10,7 +10,7 @@ from ixa_bayes.report import fit_crosscheck_tables as other_methods
 from ixa_bayes.report import fit_tables
 from ixa_bayes.report.display import DisplayTable, Ledger
 from ixa_bayes.report.drawing import DrawnFigure
-from ixa_bayes.report.fit_results import FitResults
+from ixa_bayes.report.fit_results import FitResults, allowed_divergent_share
 from ixa_bayes.report.fit_summary import fit_findings, unknown_counts
 from ixa_bayes.report.fit_words import CLEAR, LEANS, FitWords
 from ixa_bayes.report.rendering import environment, inline
@@ -71,6 +71,7 @@ def render_fit_page(results: FitResults, figures: Sequence[DrawnFigure]) -> str:
             provenance=results.provenance,
             diagnostics=diagnostics,
             number_text=number_text,
+            divergent_share=allowed_divergent_share(results.fit),
             piecewise=isinstance(question.analysis.baseline, PiecewiseBaseline),
             cuts=[f"{cut:g}" for cut in question.cuts],
             between=bool(question.rows.between.any()),

@@ -158,3 +158,37 @@ def rank_plot(counts: NDArray[np.int64], axes: Axes, *, expected: tuple[float, f
     axes.set_xticks([])
     axes.set_yticks([])
     return axes
+
+
+def predictive_plot(band: Band, axes: Axes, *, time: FloatArray, survival: FloatArray, ticks: FloatArray) -> Axes:
+    """Steps that were seen over the band of steps that a model makes.
+
+    Returns
+    -------
+    Axes
+    """
+    axes.fill_between(
+        band.time, band.lower, band.upper, color=colour_of(0), alpha=0.25, linewidth=0, step="post", zorder=1
+    )
+    axes.step(time, survival, where="post", color=INK, linewidth=1.5, zorder=3)
+    axes.set_ylim(0, 1.02)
+    axes.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}%"))
+    return time_axis(axes, ticks)
+
+
+def calibration_plot(
+    at: FloatArray, difference: FloatArray, axes: Axes, *, band: tuple[FloatArray, FloatArray]
+) -> Axes:
+    """Difference of two distribution functions, with the band in which it should lie.
+
+    Returns
+    -------
+    Axes
+    """
+    axes.fill_between(at, *band, color=GRID, alpha=0.6, linewidth=0, zorder=1)
+    axes.axhline(0, color=SOFT, linewidth=0.8)
+    axes.plot(at, difference, color=colour_of(0), linewidth=1.4, zorder=2)
+    axes.set_xlim(0, 1)
+    axes.grid(True, axis="y", color=GRID, linewidth=0.6)
+    return axes

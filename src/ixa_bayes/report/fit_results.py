@@ -15,7 +15,13 @@ from ixa_bayes.cohort.summary import SMALL_CELL
 from ixa_bayes.crosscheck.curves import curve_table
 from ixa_bayes.crosscheck.situations import Situation, named_situations
 from ixa_bayes.crosscheck.table import Term, crosscheck_table
-from ixa_bayes.inference.diagnostics import MAX_DIVERGENT_SHARE, MAX_RHAT, MIN_E_BFMI, MIN_ESS
+from ixa_bayes.inference.diagnostics import (
+    MAX_DIVERGENT_SHARE,
+    MAX_DIVERGENT_SHARE_SHRUNK,
+    MAX_RHAT,
+    MIN_E_BFMI,
+    MIN_ESS,
+)
 from ixa_bayes.inference.survival import LOG_LIKELIHOOD, SurvivalFit
 from ixa_bayes.inference.survival_tables import estimand_table
 from ixa_bayes.models.analysis import ModelFile
@@ -206,28 +212,31 @@ def _curves(fit: SurvivalFit, labels: pd.Series) -> pd.DataFrame:
 def _kept_back(table: pd.DataFrame, fit: SurvivalFit, *, labels: NDArray[np.str_]) -> pd.DataFrame:
     """The table without what rests on few patients: late times and medians of a group, and all of a small group.
 
-    Where one group alone would be left out at a time, the smallest other one is left out too, since the total
-    would give it away.
+    Where the patients at risk of one group alone are kept back, so are those of the smallest other one, since the total
+    would give them away.
     """
     at_risk = table["n_at_risk"].astype(float)
-    hide = (at_risk < SMALL_CELL) | table["group"].map(pd.Series(fit.question.rows.weight).groupby(labels).sum()).lt(
-        SMALL_CELL
-    )
+    sizes = pd.Series(fit.question.rows.weight).groupby(labels).sum()
+    hide = (at_risk < SMALL_CELL) | (table["group"].map(sizes) < SMALL_CELL)
+    counts = pd.Series(False, index=table.index)
     for _, same in at_risk[table["quantity"] == "survival"].groupby([table["time"], table["interval"]]):
         others = same[same >= SMALL_CELL]
         if (same < SMALL_CELL).sum() == 1 and len(others):
-            hide |= hide.index == others.idxmin()
+            counts |= counts.index == others.idxmin()
     times = table[["estimate", "lower", "upper"]].where(table["quantity"].isin(["median", "median_follow_up"]))
     late = times.apply(lambda row: _few_at(fit, row, chosen=labels == table.loc[row.name, "group"]), axis="columns")
     hide |= late["estimate"]
+    hidden = table.copy()
+    hidden[late.columns] = table[late.columns].astype(float).mask(late)
+    hidden.loc[hide, ["estimate", "lower", "upper", "standard_error"]] = np.nan
+    hidden.loc[hide | counts, "n_at_risk"] = np.nan
     told = f"fewer than {SMALL_CELL} patients: not shown"
-    hidden = table.mask(late, np.nan)
-    hidden.loc[hide, ["n_at_risk", "estimate", "lower", "upper", "standard_error"]] = np.nan
     hidden.loc[hide, "note"] = told
-    part = late.any(axis="columns") & ~hide
-    hidden.loc[part, "note"] = [
-        f"{note}; a limit: {told}" if note else f"a limit: {told}" for note in hidden["note"][part]
-    ]
+    for part, words in (
+        (counts & ~hide, "number at risk not shown: it would give another away"),
+        (late.any(axis="columns") & ~hide, f"a limit: {told}"),
+    ):
+        hidden.loc[part, "note"] = [f"{note}; {words}" if note else words for note in hidden["note"][part]]
     return hidden
 
 
@@ -241,13 +250,17 @@ def _few_at(fit: SurvivalFit, times: pd.Series, *, chosen: NDArray[np.bool_]) ->
 def patients_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
     """Patients used and their events by level, and those left out by the covariate whose value is missing."""
     rows, design = fit.question.rows, fit.question.design
+    ids = fit.question.cohort.follow_up[fit.question.analysis.endpoint]["patient"].to_numpy()[design.rows]
     counts = pd.DataFrame({"n": rows.weight, "n_events": np.where(rows.event | rows.between, rows.weight, 0)})
+    # A patient with several rows (start-stop) is one patient, and one at each level that was ever had.
+    counts["n"] = counts["n"].where(~pd.Series(ids).duplicated(), 0)
     whole = counts.sum().to_frame().T.assign(factor="", level="", n_missing=design.n_lost)
     tables = [_without_small(whole) if kept_back else whole]
     for name, term in design.terms.items():
         levels = [""] if term.kind == "continuous" else [term.reference, *term.levels]
         levels += [NOT_KNOWN] if name in design.marginalised else []
         labels = pd.Series("", index=counts.index) if levels == [""] else levels_of(fit, name).reset_index(drop=True)
+        counts["n"] = np.where(pd.DataFrame({"id": ids, "level": labels}).duplicated(), 0, rows.weight)
         by_level = counts.groupby(labels).sum().reindex(levels, fill_value=0).rename_axis("level").reset_index()
         by_level = by_level.assign(factor=name, n_missing=design.lost.get(name, 0))
         tables.append(_without_small(by_level) if kept_back else by_level)
@@ -298,9 +311,15 @@ def diagnostics_of(fit: SurvivalFit) -> pd.DataFrame:
         rows += [(quantity, name, values[name], thresholds[name], bool(ok)) for name, ok in passes.items()]
     e_bfmi, share = verdict.e_bfmi, verdict.divergent_share
     rows.append(("fit", "e_bfmi", e_bfmi, f">= {MIN_E_BFMI}", e_bfmi >= MIN_E_BFMI))
-    rows.append(("fit", "divergent_share", share, f"<= {MAX_DIVERGENT_SHARE}", share <= MAX_DIVERGENT_SHARE))
+    most = allowed_divergent_share(fit)
+    rows.append(("fit", "divergent_share", share, f"<= {most}", share <= most))
     rows += [("patients", name, value, "", True) for name, value in _loo(fit).items()]
     return pd.DataFrame(rows, columns=list(DIAGNOSTIC_COLUMNS))
+
+
+def allowed_divergent_share(fit: SurvivalFit) -> float:
+    """Largest share of divergent draws that a fit may have: more under a joint shrinkage prior."""
+    return MAX_DIVERGENT_SHARE_SHRUNK if fit.question.analysis.shrinkage else MAX_DIVERGENT_SHARE
 
 
 def _loo(fit: SurvivalFit) -> dict[str, float]:

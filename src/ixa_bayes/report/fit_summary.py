@@ -57,13 +57,19 @@ def _smallest(results: FitResults) -> Iterator[SummaryFinding]:
     ]
     yield SummaryFinding(
         headline=f"Smallest subgroup, {name}: {direction_of(row['p_gt_1'])}",
-        text=f"{n} of {whole} patients, {events} with the event. Hazard ratio {estimate_text(row)}; the probability "
+        text=f"{_size_words(n, events, whole)}. Hazard ratio {estimate_text(row)}; the probability "
         f"that it is above 1 is {probability_text(row['p_gt_1'])}.{_before(results, row)}",
         items=tuple(beside),
         target="hazard-ratios",
         links=(),
         evidence=evidence_words(results.estimands),
     )
+
+
+def _size_words(n: str, events: str, whole: str) -> str:
+    if "not shown" in (n, events):
+        return f"A small part of {whole} patients (counts below 5, and what would tell them, are not shown)"
+    return f"{n} of {whole} patients, {events} with the event"
 
 
 def _before(results: FitResults, row: Record) -> str:
