@@ -76,10 +76,12 @@ def _question(name: str) -> SurvivalQuestion:
     factors = {factor: rng.permutation(np.arange(N_PATIENTS) < n).astype(int) for factor, n in N_WITH.items()}
     entry = np.where(np.arange(N_PATIENTS) % 10 < 3, rng.uniform(0.5, 6, N_PATIENTS), 0.0)
     table = pd.DataFrame({"patient": range(N_PATIENTS)} | factors)
-    table = table.assign(os_time=np.ceil(rng.uniform(8, 42, N_PATIENTS)), os_event=0, os_entry=entry)
+    # No two patients are observed equally long, so that none are counted as one; each has monthly visits of its own.
+    table = table.assign(os_time=rng.uniform(8, 42, N_PATIENTS), os_event=0, os_entry=entry)
     content = {"kind": "survival", "name": name, "title": name, "endpoint": "os", "baseline": case.baseline}
     covariates = {factor: {"prior": prior} for factor, prior in PRIORS.items()}
     question = question_of(SurvivalAnalysis.model_validate(content | {"covariates": covariates}), read_cohort(table))
+    assert question.rows.event.size == N_PATIENTS
     return replace(question, structure=replace(question.structure, between=case.monthly))
 
 
