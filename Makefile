@@ -28,7 +28,8 @@ $(STAMP): $(UV) pyproject.toml uv.lock .python-version
 
 setup: $(STAMP)  ## Create .venv from uv.lock
 
-reanalysis: $(STAMP)  ## Reanalyse the built-in study into results/
+reanalysis: $(STAMP)  ## Fit the example cohort and reanalyse the built-in study into results/
+	$(RUN) ixa-bayes fit pfs_weibull --cohort example_cohort --output results/example
 	$(RUN) ixa-bayes reanalyse $(STUDY) --output results/$(STUDY)
 
 test: $(STAMP)  ## Run the tests

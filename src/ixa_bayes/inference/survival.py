@@ -75,6 +75,9 @@ class SurvivalQuestion:
         Those of the design: rows equal in all that the likelihood uses are one, with the sum of their weights.
     member : ndarray of int, shape (row of the cohort that is used,)
         Which of ``rows`` each used row of the cohort is, in the cohort's order.
+    unit : ndarray of int, shape (row,)
+        Which independent contribution to the likelihood each of ``rows`` belongs to: its own, or in a start-stop table
+        that of its patient. Leave-one-out leaves out units.
     cuts : tuple of float
         Cut-points of a piecewise-exponential baseline, in months; empty for a Weibull one.
     structure : Structure
@@ -87,9 +90,25 @@ class SurvivalQuestion:
     design: Design
     rows: SurvivalRows
     member: NDArray[np.int64]
+    unit: NDArray[np.int64]
     cuts: tuple[float, ...]
     structure: Structure
     patterns: Patterns
+
+    @property
+    def unit_weight(self) -> NDArray[np.int64]:
+        """How many equal units each unit stands for, shape (unit,)."""
+        _, first = np.unique(self.unit, return_index=True)
+        return self.rows.weight[first]
+
+    @property
+    def weight_at_entry(self) -> NDArray[np.int64]:
+        """Weight of each row among patients as they were at entry, shape (row,): 0 for a patient's later stretches."""
+        order = np.lexsort((self.rows.entry, self.unit))
+        _, first = np.unique(self.unit[order], return_index=True)
+        weight = np.zeros_like(self.rows.weight)
+        weight[order[first]] = self.rows.weight[order[first]]
+        return weight
 
     def data(self) -> dict[str, ArrayLike]:
         """Rows and prior numbers as the compiled program takes them."""
@@ -119,7 +138,7 @@ class SurvivalFit:
     question : SurvivalQuestion
     posterior : xr.DataTree
         ``posterior`` (``log_hazard_ratio`` with the dim coefficient and the baseline's parameters; dims chain, draw),
-        ``sample_stats``, ``log_prior``, and, per patient, ``log_likelihood`` (``status``; row).
+        ``sample_stats``, ``log_prior``, and ``log_likelihood`` of each unit (``status``; row).
     convergence : Convergence
     """
 
@@ -188,9 +207,12 @@ def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
     design = design_of(cohort, analysis)
     follow_up = cohort.follow_up[analysis.endpoint]
     rows = survival_rows(follow_up, design.rows)
-    member = np.arange(rows.event.size, dtype=np.int64)
-    if not is_start_stop(follow_up):  # stretches of one patient must stay apart from those of others
+    if is_start_stop(follow_up):  # stretches of one patient must stay apart from those of others
+        member = np.arange(rows.event.size, dtype=np.int64)
+        unit = np.asarray(pd.factorize(follow_up["patient"].to_numpy()[design.rows])[0], dtype=np.int64)
+    else:
         design, rows, member = collapsed(design, rows)
+        unit = np.arange(rows.event.size, dtype=np.int64)
     baseline = analysis.baseline
     cuts = cut_points(baseline, rows) if isinstance(baseline, PiecewiseBaseline) else ()
     patterns = patterns_of(design)
@@ -205,7 +227,7 @@ def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
         n_marginalised=len(patterns.covariates),
         n_predictors=patterns.predictors.shape[1] if patterns.covariates else 0,
     )
-    return SurvivalQuestion(analysis, cohort, design, rows, member, cuts, structure, patterns)
+    return SurvivalQuestion(analysis, cohort, design, rows, member, unit, cuts, structure, patterns)
 
 
 def collapsed(design: Design, rows: SurvivalRows) -> tuple[Design, SurvivalRows, NDArray[np.int64]]:
@@ -271,8 +293,7 @@ def fit_survival(
         "log_prior": log_prior(parameters, question),
     }
     if pointwise or (pointwise is None and question.rows.event.size <= POINTWISE_LIMIT):
-        terms = pointwise_log_likelihood(parameters, question).assign_coords({ROW: question.design.rows})
-        groups["log_likelihood"] = terms.to_dataset(name=LOG_LIKELIHOOD)
+        groups["log_likelihood"] = unit_log_likelihood(parameters, question).to_dataset(name=LOG_LIKELIHOOD)
     posterior = xr.DataTree.from_dict(groups)
     posterior.attrs.update(
         drawn.attrs
@@ -312,6 +333,19 @@ def pointwise_log_likelihood(parameters: xr.Dataset, question: SurvivalQuestion)
     eta = pattern_eta(parameters, question.design, question.patterns)
     log_pattern = log_pattern_probability(parameters, question.patterns)
     return log_likelihood_of_patterns(law, eta, question.rows, log_pattern=log_pattern)
+
+
+def unit_log_likelihood(parameters: xr.Dataset, question: SurvivalQuestion) -> xr.DataArray:
+    """Log-likelihood of each independent unit at each draw, dims (chain, draw, row); see ``SurvivalQuestion.unit``.
+
+    The coordinate is the first row of the cohort that the unit has.
+    """
+    terms = pointwise_log_likelihood(parameters, question)
+    _, first = np.unique(question.unit, return_index=True)
+    if first.size < question.unit.size:
+        summed = terms.assign_coords(unit=(ROW, question.unit)).groupby("unit").sum()
+        terms = summed.rename(unit=ROW).transpose("chain", "draw", ROW)
+    return terms.assign_coords({ROW: question.design.rows[first]})
 
 
 def log_prior(parameters: xr.Dataset, question: SurvivalQuestion) -> xr.Dataset:

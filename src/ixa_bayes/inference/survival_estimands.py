@@ -204,6 +204,8 @@ def standardised(
 ) -> Standardised:
     """The cohort's patients as they are, or as they would be if all had one level of a covariate.
 
+    In a start-stop table, as they were at entry, and had their covariates stayed so.
+
     Parameters
     ----------
     fit : SurvivalFit
@@ -240,7 +242,8 @@ def _profiles(
     A patient with a missing covariate is spread over its values by how likely they are at each draw; the shares then
     have the dims (chain, draw, row).
     """
-    question, weight = fit.question, fit.question.rows.weight / fit.question.rows.weight.sum()
+    question, counts = fit.question, fit.question.weight_at_entry
+    weight = counts / counts.sum()
     patterns = question.patterns
     each = [
         pattern_rows(question.design, patterns, p).assign(**settings)[patterns.allowed[:, p]]

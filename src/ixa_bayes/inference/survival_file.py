@@ -69,7 +69,7 @@ def load_fit(question: SurvivalQuestion, folder: Path) -> SurvivalFit:
     if private.is_file():
         rows = load_posterior(private, expected=expected, group="log_likelihood")
         posterior["log_likelihood"] = rows["log_likelihood"]
-        if rows["log_likelihood"].sizes[ROW] != question.rows.event.size:
+        if rows["log_likelihood"].sizes[ROW] != question.unit_weight.size:
             mend = "fit again"
             raise InputError([Problem(str(private), "other rows", "must be those of the cohort", mend)])
     verdict = convergence(posterior, quantities=judged(posterior["posterior"].to_dataset()))

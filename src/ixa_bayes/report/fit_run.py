@@ -83,7 +83,7 @@ def implied_lines(asked: Asked) -> list[str]:
     reference = table[table["population"] == "reference_profile"]
     lines = [f"Prior: {_implied(row)}" for _, row in reference.iterrows()]
     design, rows = asked.question.design, asked.question.rows
-    lines.append(f"Patients: {rows.n} used, {rows.n_events} with the event")
+    lines.append(f"Patients: {int(asked.question.unit_weight.sum())} used, {rows.n_events} with the event")
     if design.n_lost:
         by_name = ", ".join(f"{name} {count}" for name, count in design.lost.items() if count)
         lines.append(f"Left out: {design.n_lost} without a value of a covariate ({by_name})")
