@@ -4,6 +4,7 @@ All on the log posterior density that the numpy formulas give, so nothing is sam
 coding or unit changes the parameters, the prior is transformed with them.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,10 @@ from ixa_bayes.inference.survival import (
     question_of,
 )
 from ixa_bayes.inference.survival_prior import prior_of_program
+from ixa_bayes.models.design_matrix import design_of
+from ixa_bayes.models.missing import patterns_of
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
+from ixa_bayes.models.survival_rows import survival_rows
 
 FloatArray = np.ndarray
 
@@ -60,6 +64,13 @@ def _question(
     content = {"kind": "survival", "name": "m", "title": "t", "endpoint": "os", "baseline": baseline}
     analysis = SurvivalAnalysis.model_validate(content | {"covariates": {"marker": marker, "age": age}})
     return question_of(analysis, read_cohort(table))
+
+
+def _one_by_one(question: SurvivalQuestion) -> SurvivalQuestion:
+    """The same without counting equal rows as one."""
+    design = design_of(question.cohort, question.analysis)
+    rows = survival_rows(question.cohort.follow_up[question.analysis.endpoint], design.rows)
+    return replace(question, design=design, rows=rows, patterns=patterns_of(design))
 
 
 def _parameters(question: SurvivalQuestion, seed: int) -> xr.Dataset:
@@ -120,13 +131,15 @@ def test_the_order_of_rows_does_not_matter(law: str, table: pd.DataFrame, seed: 
 
 @EXAMPLES
 @given(laws, tables(), seeds)
-def test_a_weight_is_so_many_equal_rows(law: str, table: pd.DataFrame, seed: int) -> None:
+def test_equal_rows_may_be_repeated_weighted_or_counted(law: str, table: pd.DataFrame, seed: int) -> None:
     repeated = table.loc[table.index.repeat(table["weight"])].reset_index(drop=True)
     repeated = repeated.assign(patient=repeated.index.astype(str), weight=1)
     weighted, each = _question(table, _baseline(law)), _question(repeated, _baseline(law))
     draws = _parameters(weighted, seed)
-    assert each.rows.event.size == weighted.rows.n
-    np.testing.assert_allclose(_posterior(each, draws), _posterior(weighted, draws), rtol=1e-10)
+    apart = _one_by_one(each)
+    assert apart.rows.event.size == weighted.rows.n
+    for other in (each, apart, _one_by_one(weighted)):
+        np.testing.assert_allclose(_posterior(other, draws), _posterior(weighted, draws), rtol=1e-10)
 
 
 @EXAMPLES
