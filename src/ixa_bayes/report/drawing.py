@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections import Counter
 from dataclasses import dataclass
 from html import escape
 
@@ -97,8 +98,14 @@ def accessible_svg(svg: str, figure: Figure) -> str:
     figure : Figure
         Its texts are escaped here.
     """
-    prefix = f"{figure.name}-"
-    own = re.sub(r'\bid="', f'id="{prefix}', svg)
+    prefix, times = f"{figure.name}-", Counter[str]()
+
+    def own_id(found: re.Match[str]) -> str:
+        times[found[1]] += 1
+        again = f"-{times[found[1]]}" if times[found[1]] > 1 else ""  # a mark that several axes have
+        return f'id="{prefix}{found[1]}{again}"'
+
+    own = re.sub(r'\bid="([^"]*)"', own_id, svg)
     own = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}", own)
     title, described = f"{prefix}title", f"{prefix}desc"
     opening = re.search(r"<svg\b[^>]*>", own)

@@ -86,7 +86,9 @@ def stamp(figure: MatplotlibFigure, evidence: str) -> None:
 
 
 def watermark(axes: Axes) -> Axes:
-    """Mark axes whose numbers come from simulated patients."""
+    """Mark axes whose numbers come from simulated patients, in letters that fit them."""
+    box = axes.get_window_extent()
+    inches = min(box.height, box.width / 3) / axes.figure.dpi
     axes.text(
         0.5,
         0.5,
@@ -95,7 +97,7 @@ def watermark(axes: Axes) -> Axes:
         ha="center",
         va="center",
         rotation=25,
-        fontsize=30,
+        fontsize=min(30.0, max(8.0, 18 * inches)),
         color="#a40000",
         alpha=0.18,
         zorder=0,
