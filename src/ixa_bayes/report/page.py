@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-import jinja2
 import pandas as pd
-from markupsafe import Markup
 
 from ixa_bayes.report import (
     audit_tables,
@@ -15,11 +13,12 @@ from ixa_bayes.report import (
     response_tables,
     study_tables,
 )
-from ixa_bayes.report.display import DisplayTable, Ledger, parted
+from ixa_bayes.report.display import DisplayTable, Ledger
 from ixa_bayes.report.drawing import DrawnFigure
+from ixa_bayes.report.rendering import environment, inline
 from ixa_bayes.report.results import Results
 from ixa_bayes.report.summary import CLEAR, CLEAR_UNDER_SCEPTICAL, CLEAR_UNDER_WEAK, summary_findings
-from ixa_bayes.report.wording import EVIDENCE_LABELS, EVIDENCE_MEANING, Labels, count_text, probability_text, ratio_text
+from ixa_bayes.report.wording import EVIDENCE_LABELS, EVIDENCE_MEANING, Labels, probability_text, ratio_text
 
 TEMPLATE: Final = "page.html.j2"
 SECTIONS: Final = ("hazard-ratios", "response")
@@ -48,7 +47,7 @@ def render_page(results: Results, figures: Sequence[DrawnFigure]) -> str:
     definition = results.study.definition
     ledger = Ledger(results.study.statistics)
     return (
-        _environment(ledger)
+        environment(ledger)
         .get_template(TEMPLATE)
         .render(
             study=definition,
@@ -57,7 +56,7 @@ def render_page(results: Results, figures: Sequence[DrawnFigure]) -> str:
             tables=_tables(results, ledger),
             rate_tables=_rate_tables(results, ledger),
             figures={
-                section: [_inline(f, ledger) for f in figures if f.figure.section == section] for section in SECTIONS
+                section: [inline(f, ledger) for f in figures if f.figure.section == section] for section in SECTIONS
             },
             evidence=_evidence_in(results),
             provenance=results.provenance,
@@ -76,20 +75,6 @@ def render_page(results: Results, figures: Sequence[DrawnFigure]) -> str:
             ratio_text=ratio_text,
         )
     )
-
-
-def _environment(ledger: Ledger) -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ixa_bayes.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["prose"] = ledger.prose
-    environment.filters["parted"] = parted
-    environment.globals["count_text"] = count_text
-    return environment
 
 
 def _tables(results: Results, ledger: Ledger) -> dict[str, DisplayTable]:
@@ -148,13 +133,3 @@ def _evidence_in(results: Results) -> list[tuple[str, str]]:
     frames = (results.hazard_ratios, results.response, results.audit, results.not_extractable)
     kinds = pd.concat([frame["evidence_kind"] for frame in frames if not frame.empty] or [pd.Series(dtype=str)])
     return [(EVIDENCE_LABELS[kind], EVIDENCE_MEANING[kind]) for kind in dict.fromkeys(kinds)]
-
-
-def _inline(drawn: DrawnFigure, ledger: Ledger) -> dict[str, object]:
-    """A figure for the page: SVG from our own drawing code, with its texts escaped there."""
-    return {
-        "figure": drawn.figure,
-        "svg": Markup(drawn.svg[drawn.svg.index("<svg") :]),  # noqa: S704  # drawn by us; texts are escaped in it
-        "evidence": EVIDENCE_LABELS[drawn.figure.evidence_kind],
-        "links": ledger.links(";".join(drawn.figure.ledger_rows)),
-    }
