@@ -52,8 +52,8 @@ def _predictive(results: FitResults) -> DrawnFigure:
             alt=f"Kaplan-Meier curve of the cohort over those of {check.n} cohorts that the model makes. Share of them "
             f"above the cohort's: {told or 'not known'}.",
             caption="Kaplan-Meier of the cohort over the Kaplan-Meier curves of cohorts drawn from the posterior: the "
-            "same patients, entries and visits, and the same pattern of censoring. Both take events at the visit that finds "
-            "them. Where the step curve leaves the band, the model does not describe the time course. Share of "
+            "same patients, entries and visits, and the same pattern of censoring, drawn in the same way. Where the "
+            "step curve leaves the band, the model does not describe the time course. Share of "
             f"the replicated curves above the cohort's: {told or 'not known'}; near 0 or 1 is bad.",
             evidence_kind=fit.question.cohort.evidence_kind,
             ledger_rows=(),

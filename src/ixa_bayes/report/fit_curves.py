@@ -95,7 +95,13 @@ def only(fit: SurvivalFit, rows: NDArray[np.bool_]) -> SurvivalFit:
     """The same posterior asked about some of the patients."""
     question = fit.question
     design = replace(question.design, matrix=question.design.matrix[rows])
-    chosen = replace(question, design=design, rows=question.rows.chosen(rows), patterns=patterns_of(design))
+    chosen = replace(
+        question,
+        design=design,
+        rows=question.rows.chosen(rows),
+        unit=question.unit[rows],
+        patterns=patterns_of(design),
+    )
     return replace(fit, question=chosen)
 
 

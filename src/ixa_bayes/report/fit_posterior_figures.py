@@ -125,7 +125,7 @@ def _chains(results: FitResults) -> DrawnFigure:
     for (name, draws), (left, right) in zip(chosen.items(), panels, strict=True):
         trace_plot(draws[:, ::every], left, title=name)
         left.tick_params(labelsize=6.5)
-        rank_plot(_rank_counts(draws), right, expected=(float(usual.ppf(0.005)), float(usual.ppf(0.995))))
+        rank_plot(rank_counts(draws), right, expected=(float(usual.ppf(0.005)), float(usual.ppf(0.995))))
     panels[0, 1].set_title("ranks", loc="left", fontsize=7.5)
     which = "" if len(chosen) == n_all else f", the {len(chosen)} of {n_all} parameters with the largest R-hat"
     worst = float(fit.convergence.table["rhat"].max())
@@ -164,7 +164,7 @@ def _least_mixed(results: FitResults) -> tuple[dict[str, FloatArray], int]:
     return {name: draws for name, draws in scalars.items() if name in kept}, len(scalars)
 
 
-def _rank_counts(draws: FloatArray) -> NDArray[np.int64]:
+def rank_counts(draws: FloatArray) -> NDArray[np.int64]:
     """Draws of each chain by slice of the ranks of all draws, shape (chain, slice)."""
     ranks = rankdata(draws, method="ordinal").reshape(draws.shape) - 1
     slices = (ranks * SLICES) // draws.size

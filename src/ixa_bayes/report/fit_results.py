@@ -255,7 +255,7 @@ def patients_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
     # A patient with several rows (start-stop) is one patient, and one at each level that was ever had.
     counts["n"] = counts["n"].where(~pd.Series(ids).duplicated(), 0)
     whole = counts.sum().to_frame().T.assign(factor="", level="", n_missing=design.n_lost)
-    tables = [_without_small(whole) if kept_back else whole]
+    tables = [_without_small(whole) if kept_back else whole.assign(note="")]
     for name, term in design.terms.items():
         levels = [""] if term.kind == "continuous" else [term.reference, *term.levels]
         levels += [NOT_KNOWN] if name in design.marginalised else []
@@ -263,11 +263,11 @@ def patients_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
         counts["n"] = np.where(pd.DataFrame({"id": ids, "level": labels}).duplicated(), 0, rows.weight)
         by_level = counts.groupby(labels).sum().reindex(levels, fill_value=0).rename_axis("level").reset_index()
         by_level = by_level.assign(factor=name, n_missing=design.lost.get(name, 0))
-        tables.append(_without_small(by_level) if kept_back else by_level)
+        tables.append(_without_small(by_level) if kept_back else by_level.assign(note=""))
     joined = pd.concat(tables, ignore_index=True).assign(
         evidence_kind=fit.question.cohort.evidence_kind, ledger_rows=""
     )
-    return joined.reindex(columns=[*PATIENT_COLUMNS, "evidence_kind", "ledger_rows"]).fillna({"note": ""})
+    return joined.reindex(columns=[*PATIENT_COLUMNS, "evidence_kind", "ledger_rows"])
 
 
 def _without_small(table: pd.DataFrame) -> pd.DataFrame:
@@ -328,7 +328,7 @@ def _loo(fit: SurvivalFit) -> dict[str, float]:
         return {}
     with warnings.catch_warnings():  # a high Pareto k is counted in the table, where readers look
         warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")
-        loo, weight = az.loo(fit.posterior, var_name=LOG_LIKELIHOOD, pointwise=True), fit.question.rows.weight
+        loo, weight = az.loo(fit.posterior, var_name=LOG_LIKELIHOOD, pointwise=True), fit.question.unit_weight
     terms, high = loo.elpd_i.to_numpy(), loo.pareto_k.to_numpy() > GOOD_PARETO_K
     draws = fit.posterior["log_likelihood"][LOG_LIKELIHOOD]
     n_draws = draws.sizes["chain"] * draws.sizes["draw"]

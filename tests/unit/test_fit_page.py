@@ -1,0 +1,236 @@
+"""The page and the files of a fit: whole, quiet about patients, and plain about what cannot be relied on."""
+
+import re
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from ixa_bayes.models.survival_analysis import NormalPrior, StudentTPrior
+from ixa_bayes.models.survival_rows import ROW
+from ixa_bayes.report.fit_figures import draw_fit
+from ixa_bayes.report.fit_files import REPORT, explain, readme, tables_of, write_fit_files
+from ixa_bayes.report.fit_page import render_fit_page
+from ixa_bayes.report.fit_results import FitResults
+from ixa_bayes.report.fit_summary import fit_findings
+from ixa_bayes.report.fit_words import direction_of, estimate_text, prior_words
+
+from .fits import COVARIATES, ID, RARE, question, results_of, written_fit
+from .pages import Outline, text_of
+
+
+@pytest.fixture(scope="module")
+def simulated() -> FitResults:
+    return results_of(written_fit(question()))
+
+
+@pytest.fixture(scope="module")
+def real() -> FitResults:
+    return results_of(written_fit(question(evidence_kind="patients")))
+
+
+@pytest.fixture(scope="module")
+def page(simulated: FitResults) -> str:
+    return render_fit_page(simulated, draw_fit(simulated))
+
+
+@pytest.fixture(scope="module")
+def real_page(real: FitResults) -> str:
+    return render_fit_page(real, draw_fit(real))
+
+
+def test_html_in_labels_is_escaped(page: str) -> None:
+    tags = Outline(page).tags
+    assert "script" not in tags
+    assert "i" not in tags
+    assert "alert(&#39;marker&#39;)" in page
+    assert "A toy &lt;b&gt;model&lt;/b&gt;" in page
+
+
+def test_every_internal_link_reaches_an_anchor_and_no_id_is_used_twice(page: str) -> None:
+    outline = Outline(page)
+    assert set(outline.links) <= set(outline.ids)
+    assert len(outline.ids) == len(set(outline.ids))
+
+
+def test_nothing_is_fetched(page: str) -> None:
+    assert re.findall(r'(?:src|href)="((?!#|data:)[^"]*)"', page) == []
+    assert "url(http" not in page
+
+
+def test_the_first_screen_answers(simulated: FitResults, page: str) -> None:
+    findings = fit_findings(simulated)
+    assert len(findings) <= 5
+    screen = text_of(page[page.index('id="summary"') : page.index("<nav")]).replace("\u00a0", " ")
+    table = simulated.estimands
+    ratio = table[(table["estimand"] == "hazard_ratio") & (table["level"] == "c")].iloc[0]
+    assert f"Smallest subgroup, Stage: c v a: {direction_of(ratio['p_gt_1'])}" in screen
+    assert f"{RARE} of 90 patients" in screen
+    assert estimate_text(ratio.to_dict()) in screen
+    assert "probability that it is above 1 is" in screen
+    median = table[(table["estimand"] == "median") & (table["factor"] == "")].iloc[0]
+    assert f"median {estimate_text(median.to_dict())} months" in screen
+    assert "The sampler converged" in screen
+    assert "Missing values are weighed, not filled in" in screen
+    assert "Marker &lt;script&gt;alert(&#39;marker&#39;)&lt;/script&gt;: 6" in screen
+
+
+def test_those_left_out_are_counted_by_what_they_lack() -> None:
+    covariates = COVARIATES | {"marker": COVARIATES["marker"] | {"missing": "complete_case", "label": "Marker"}}
+    results = results_of(written_fit(question(covariates=covariates)))
+    finding = fit_findings(results)[-1]
+    assert finding.headline == "6 patients are left out for a missing value"
+    assert finding.items == ("Marker: 6",)
+    assert results.patients["n"].iloc[0] == 84
+
+
+def test_simulated_patients_are_marked(page: str, real_page: str) -> None:
+    assert "SIMULATED PATIENTS" in page
+    assert ">SIMULATED" in page
+    assert "SIMULATED" not in real_page
+    assert "Evidence: patients" in real_page
+
+
+def test_a_fit_that_did_not_converge_says_so_in_every_section() -> None:
+    results = results_of(written_fit(question(), apart=1.0))
+    assert not results.fit.convergence.ok
+    page = render_fit_page(results, [])
+    for section in ("summary", "hazard-ratios", "survival", "other-methods", "priors", "checks", "patients"):
+        start = page.index(f'<section id="{section}"')
+        assert "The sampler did not converge" in page[start : page.index("</section>", start)], section
+    assert "The sampler did not converge: do not use these numbers" in text_of(page)
+
+
+def test_a_fit_that_converged_has_no_banner(page: str) -> None:
+    assert "did not converge" not in page
+
+
+def test_every_result_table_states_its_evidence(page: str) -> None:
+    for anchor in ("hazard-ratios", "standardised", "differences", "kaplan-meier", "crosscheck", "tests", "patients"):
+        caption = page[page.index(f'id="table-{anchor}"') :]
+        assert "Evidence: simulated patients" in caption[: caption.index("</caption>")], anchor
+
+
+def test_no_patient_is_in_the_page_or_the_posterior(real: FitResults, tmp_path: Path) -> None:
+    write_fit_files(real, tmp_path)
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert ID.encode() not in path.read_bytes(), path.name
+    tree = xr.open_datatree(tmp_path / "posterior.nc", engine="h5netcdf")
+    dims = {str(dim) for node in tree.subtree for dim in node.to_dataset().dims}
+    tree.close()
+    assert ROW not in dims
+    assert "patient" not in dims
+    assert stat.S_IMODE((tmp_path / "patient_level.nc").stat().st_mode) == 0o600
+
+
+def test_exact_times_of_real_patients_are_in_no_text(real: FitResults, real_page: str) -> None:
+    shown = text_of(real_page)
+    exact = real.fit.question.rows.end[~real.fit.question.rows.between]
+    told = [f"{time:.3f}" for time in exact if f"{time:.3f}" in shown]
+    assert told == []
+
+
+def test_small_counts_of_real_patients_are_kept_back(real: FitResults, real_page: str, page: str) -> None:
+    table = real_page[real_page.index('id="table-hazard-ratios"') :]
+    row = text_of(next(part for part in table.split("<tr") if "Stage: c v a" in part))
+    assert row.count("not shown") == 2
+    assert "A small part of 90 patients" in text_of(real_page)
+    assert f"{RARE} of 90 patients" in text_of(page)
+    counts = real.patients[real.patients["factor"] == "stage"].set_index("level")
+    assert counts.loc["c", ["n", "n_events"]].isna().all()
+    assert counts["n"].isna().sum() == 2  # one alone would follow from the total
+    curves = real.curves[real.curves["n_at_risk"].notna()]
+    assert (curves["n_at_risk"] >= 5).all()
+    shown = results_of(real.fit, show_small_cells=True)
+    assert shown.patients[shown.patients["level"] == "c"]["n"].iloc[0] == RARE
+    assert (shown.curves["n_at_risk"] < 5).any()
+
+
+def test_a_count_that_would_give_another_away_is_kept_back(real: FitResults) -> None:
+    at_risk = real.curves[(real.curves["quantity"] == "survival") & (real.curves["interval"] == "log-log")]
+    for _, block in at_risk[at_risk["factor"] != ""].groupby(["factor", "time"]):
+        assert block["n_at_risk"].isna().sum() != 1
+    told = at_risk[(at_risk["factor"] == "stage") & at_risk["estimate"].notna() & at_risk["n_at_risk"].isna()]
+    assert told["note"].str.contains("would give another away").all()
+
+
+def test_a_median_that_rests_on_few_is_kept_back(real: FitResults) -> None:
+    whole = results_of(real.fit, show_small_cells=True).curves
+    rows = real.fit.question.rows
+    for index, row in whole[
+        whole["quantity"].isin(["median", "median_follow_up"]) & (whole["factor"] == "")
+    ].iterrows():
+        for bound in ("estimate", "lower", "upper"):
+            few = rows.weight[rows.upper >= row[bound]].sum() < 5
+            hidden = np.isnan(real.curves.loc[index, bound])
+            assert hidden == (few or np.isnan(row[bound]))
+
+
+def test_a_method_without_an_answer_says_why(simulated: FitResults) -> None:
+    table = simulated.crosscheck.copy()
+    firth = table["method"] == "firth"
+    table.loc[firth, ["estimate", "lower", "upper", "p"]] = np.nan
+    table.loc[firth, "note"] = "not available: firthmodels has no frequency weights"
+    page = text_of(render_fit_page(replace(simulated, crosscheck=table), []))
+    assert "not available: firthmodels has no frequency weights –" in page
+
+
+def test_every_column_of_every_table_is_explained(simulated: FitResults) -> None:
+    told = readme(simulated)
+    for name, table in tables_of(simulated).items():
+        assert f"## {name}.csv" in told
+        for column in table.columns:
+            assert explain(name, str(column)) in told
+    with pytest.raises(KeyError, match="not explained"):
+        explain("estimands", "mystery")
+
+
+def test_everything_is_written(simulated: FitResults, tmp_path: Path) -> None:
+    write_fit_files(simulated, tmp_path)
+    names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {
+        REPORT,
+        "README.md",
+        "posterior.nc",
+        "patient_level.nc",
+        "figures/survival.svg",
+        "figures/chains.png",
+    } <= names
+    assert {f"{name}.csv" for name in tables_of(simulated)} <= names
+    for name, table in tables_of(simulated).items():
+        assert len(pd.read_csv(tmp_path / f"{name}.csv")) == len(table)
+
+
+@pytest.mark.parametrize("covariates", [{}, {"age_decades": COVARIATES["age_decades"]}])
+@pytest.mark.parametrize("law", ["weibull", "piecewise"])
+def test_models_with_few_or_no_factors_have_a_page(law: str, covariates: dict[str, dict[str, object]]) -> None:
+    results = results_of(written_fit(question(law=law, covariates=covariates)))
+    page = render_fit_page(results, draw_fit(results))
+    assert ("The model has no covariates." in page) == (not covariates)
+    assert ("Piecewise-exponential proportional hazards" in page) == (law == "piecewise")
+    assert Outline(page).links
+
+
+@pytest.mark.parametrize(
+    ("p", "words"),
+    [
+        (0.975, "clearly a worse outcome"),
+        (0.974, "leans to a worse outcome"),
+        (0.79, "open which way"),
+        (0.19, "leans to a better outcome"),
+        (0.02, "clearly a better outcome"),
+    ],
+)
+def test_a_direction_in_words(p: float, words: str) -> None:
+    assert direction_of(p) == words
+
+
+def test_a_prior_in_words() -> None:
+    assert prior_words(NormalPrior(kind="normal", mean=0.5, sd=1, source="s")) == "normal, mean 0.5, sd 1"
+    heavy = StudentTPrior(kind="student_t", location=0, scale=0.5, df=4, source="s")
+    assert prior_words(heavy) == "Student t, location 0, scale 0.5, 4 degrees of freedom"
