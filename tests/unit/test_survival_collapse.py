@@ -10,6 +10,7 @@ import pytest
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.inference.survival import SurvivalQuestion, pointwise_log_likelihood, question_of
 from ixa_bayes.inference.survival_prior import prior_draws
+from ixa_bayes.models import weibull
 from ixa_bayes.models.piecewise import piecewise_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.models.weibull import weibull_model
@@ -99,3 +100,24 @@ def test_a_million_patients_are_as_many_rows_as_patterns_for_the_piecewise_model
     data = many.data()
     assert np.shape(data["exposure"]) == (4, 3)
     assert float(np.sum(data["event"])) == question.rows.n_events * 20_000
+
+
+def test_a_table_of_patterns_by_times_is_the_same_likelihood(monkeypatch: pytest.MonkeyPatch) -> None:
+    by_row = _question("weibull", _table())
+    monkeypatch.setattr(weibull, "SMALLEST_TABLED", 10)
+    tabled = _question("weibull", _table())
+    assert tabled.structure.tabled
+    assert not by_row.structure.tabled
+    assert np.shape(tabled.data()["leaving"])[0] == 4
+    for log_shape in (-0.5, 0.3, 0.8):
+        point = POINTS["weibull"] | {"log_shape": log_shape}
+        assert _log_likelihood(tabled, point) == pytest.approx(_log_likelihood(by_row, point), rel=1e-10)
+
+
+def test_few_patients_and_many_times_are_not_tabled() -> None:
+    rng = np.random.default_rng(1)
+    rows = pd.DataFrame({"patient": range(3000), "os_time": rng.exponential(10, 3000) + 0.1, "os_event": 1})
+    measured = rows.assign(a=rng.normal(size=3000), b=rng.integers(0, 2, 3000))
+    assert not _question("weibull", measured).structure.tabled
+    in_days = pd.concat([rows] * 3).assign(patient=range(9000), os_time=rng.integers(1, 2000, 9000) / 30.4375)
+    assert _question("weibull", in_days.assign(a=rng.integers(0, 2, 9000), b=0)).structure.tabled

@@ -55,7 +55,15 @@ from ixa_bayes.models.shrinkage import shrinkage_log_prior, shrinkage_parameters
 from ixa_bayes.models.survival_analysis import PiecewiseBaseline, SurvivalAnalysis, WeibullBaseline
 from ixa_bayes.models.survival_likelihood import Law, Structure, log_likelihood, log_likelihood_of_patterns
 from ixa_bayes.models.survival_rows import ROW, SurvivalRows, row_kinds, survival_rows
-from ixa_bayes.models.weibull import weibull_data, weibull_law, weibull_log_prior, weibull_model, weibull_parameters
+from ixa_bayes.models.weibull import (
+    TIME,
+    is_tabled,
+    weibull_data,
+    weibull_law,
+    weibull_log_prior,
+    weibull_model,
+    weibull_parameters,
+)
 
 LOG_LIKELIHOOD: Final = "status"
 POINTWISE_LIMIT: Final = 20_000
@@ -216,14 +224,16 @@ def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
     baseline = analysis.baseline
     cuts = cut_points(baseline, rows) if isinstance(baseline, PiecewiseBaseline) else ()
     patterns = patterns_of(design)
+    tabled = isinstance(baseline, WeibullBaseline) and is_tabled(rows, design.matrix)
     structure = Structure(
         law=baseline.law,
         families=families(design.priors),
         level="median" if isinstance(baseline, PiecewiseBaseline) or baseline.median else "log_rate",
-        late_entry=bool(np.any(rows.entry > 0)) and isinstance(baseline, WeibullBaseline),
+        late_entry=bool(np.any(rows.entry > 0)) and isinstance(baseline, WeibullBaseline) and not tabled,
         between=bool(rows.between.any()),
         n_intervals=len(cuts) + 1 if isinstance(baseline, PiecewiseBaseline) else 0,
         walk=isinstance(baseline, PiecewiseBaseline) and baseline.walk is not None and bool(cuts),
+        tabled=tabled,
         n_marginalised=len(patterns.covariates),
         n_predictors=patterns.predictors.shape[1] if patterns.covariates else 0,
     )
@@ -249,7 +259,7 @@ def collapsed(design: Design, rows: SurvivalRows) -> tuple[Design, SurvivalRows,
 def survival_program(structure: Structure) -> Program:
     """The compiled program of a structure, compiled once per process; rows may be as many as one likes."""
     build = weibull_model if structure.law == "weibull" else piecewise_model
-    return program(structure.name, lambda: build(structure), free_dims=(ROW,))
+    return program(structure.name, lambda: build(structure), free_dims=(ROW, TIME))
 
 
 def fit_survival(

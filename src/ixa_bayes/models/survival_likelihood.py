@@ -36,6 +36,8 @@ class Structure:
         Of the piecewise-exponential law; 0 otherwise.
     walk : bool
         Whether its log hazards follow a random walk.
+    tabled : bool
+        Whether a Weibull law takes its rows as a table of patterns by times.
     n_marginalised, n_predictors : int
         Covariates that are summed out where they are missing, and the columns that predict them.
     """
@@ -47,13 +49,14 @@ class Structure:
     between: bool
     n_intervals: int = 0
     walk: bool = False
+    tabled: bool = False
     n_marginalised: int = 0
     n_predictors: int = 0
 
     @property
     def name(self) -> str:
         """Name of the compiled program."""
-        flags = [word for word in ("late_entry", "between", "walk") if getattr(self, word)]
+        flags = [word for word in ("late_entry", "between", "walk", "tabled") if getattr(self, word)]
         sizes = f"{self.families.n_normal}_normal_{self.families.n_student_t}_student_t"
         if self.families.n_shrunk:
             sizes += f"_{self.families.n_shrunk}_{self.families.shrinkage}"

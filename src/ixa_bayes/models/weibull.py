@@ -12,17 +12,21 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike
+from scipy.sparse import coo_array
 from scipy.stats import norm
 
 from ixa_bayes.formulas import weibull
 from ixa_bayes.models.ratio_priors import COEFFICIENT
 from ixa_bayes.models.survival_analysis import MONTHS_PER, MedianPrior, WeibullBaseline
 from ixa_bayes.models.survival_likelihood import Structure, linear_predictor, observe, row_data
-from ixa_bayes.models.survival_rows import ROW, FloatArray, SurvivalRows
+from ixa_bayes.models.survival_rows import ROW, FloatArray, SurvivalRows, row_kinds
 
 if TYPE_CHECKING:
     import pymc as pm
 
+TIME: Final = "time"
+SMALLEST_TABLED: Final = 2000
+TERMS_PER_ROW: Final = 10
 LOG_OF_ZERO: Final = -1e6
 """Stands for log 0: exp(shape times it) is exactly 0, and its products with 0 are 0."""
 type Times = xr.DataArray | float
@@ -91,7 +95,12 @@ def weibull_model(structure: Structure) -> "pm.Model":
         log_end = pm.Data("log_end", np.zeros(2), dims=ROW)[:, None]
         to_end = pt.exp(log_rate + shape * log_end)
         cumulative, between = to_end, None
-        if structure.late_entry:
+        if structure.tabled:
+            # t^shape once per distinct time, summed with how many of a pattern leave (or, negative, enter) at it.
+            powers = pt.exp(shape * pm.Data("log_time", np.zeros(2), dims=TIME))
+            leaving = pm.Data("leaving", np.zeros((2, 2)), dims=(ROW, TIME))
+            cumulative = pt.exp(log_rate) * (leaving @ powers)[:, None]
+        elif structure.late_entry:
             cumulative = to_end - pt.exp(log_rate + shape * pm.Data("log_entry", np.zeros(2), dims=ROW)[:, None])
         if structure.between:
             between = pt.exp(log_rate + shape * pm.Data("log_upper", np.zeros(2), dims=ROW)[:, None]) - to_end
@@ -114,22 +123,56 @@ def weibull_data(
     structure : Structure
     """
     mean, sd = level_numbers(baseline)
-    data = row_data(rows, structure) | {
+    data: dict[str, ArrayLike] = {
         "log_shape_mean": math.log(baseline.shape.median),
         "log_shape_sd": baseline.shape.log_sd,
         "level_mean": mean,
         "level_sd": sd,
-        "log_end": _log(rows.end),
     }
+    if structure.tabled:
+        data |= _table(rows, design)
+        design = design.drop_duplicates()
+    else:
+        data |= row_data(rows, structure) | {"log_end": _log(rows.end)}
+        if structure.late_entry:
+            data["log_entry"] = _log(rows.entry)
     if design.shape[1]:
         data["design"] = design.to_numpy(dtype=float)
     if baseline.log_rate is not None:
         data["log_unit"] = math.log(MONTHS_PER[baseline.log_rate.unit])
-    if structure.late_entry:
-        data["log_entry"] = _log(rows.entry)
     if structure.between:
         data["log_upper"] = _log(rows.upper)
     return data
+
+
+def is_tabled(rows: SurvivalRows, design: pd.DataFrame) -> bool:
+    """Whether patterns by distinct times are fewer terms than rows are, by enough to be worth a program of its own.
+
+    Only for exact rows without missing covariates. A term of the table costs a multiplication where a row costs
+    exponentials.
+    """
+    if rows.event.size < SMALLEST_TABLED or rows.between.any() or design.isna().to_numpy().any():
+        return False
+    patterns, times = len(design.drop_duplicates()), np.unique(np.concatenate([rows.end, rows.entry])).size
+    return patterns * times <= TERMS_PER_ROW * rows.event.size
+
+
+def _table(rows: SurvivalRows, design: pd.DataFrame) -> dict[str, ArrayLike]:
+    """Events, mean log time of events and a table of who leaves when, by covariate pattern: all that exact rows say.
+
+    The patterns are in the order of ``design.drop_duplicates()``.
+    """
+    kind, weight = row_kinds(design), rows.weight.astype(float)
+    size = int(kind.max()) + 1
+    times, column = np.unique(np.concatenate([rows.end, rows.entry]), return_inverse=True)
+    signed = np.concatenate([weight, -weight])
+    leaving = coo_array((signed, (np.concatenate([kind, kind]), column)), shape=(size, times.size)).toarray()
+    seen = weight * rows.event
+    n_events = np.bincount(kind, weights=seen, minlength=size)
+    log_sum = np.bincount(kind, weights=seen * _log(rows.end), minlength=size)
+    mean_log = log_sum / np.where(n_events > 0, n_events, 1.0)
+    rows_of = {"event": n_events, "weight": np.ones(size), "log_end": mean_log}
+    return {**rows_of, "log_time": _log(times), "leaving": leaving}
 
 
 def level_numbers(baseline: WeibullBaseline) -> tuple[float, float]:
