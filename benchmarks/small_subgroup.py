@@ -1,0 +1,191 @@
+"""How Cox, Firth and the package's models fare with a subgroup of 15: ``python -m benchmarks.small_subgroup``.
+
+Cohorts like the index study's (126 patients, some 42 deaths, seven factors with its prevalences) are drawn from
+a Weibull proportional-hazards law of known hazard ratios, and every method estimates the log hazard ratio of
+the 15 patients with extramedullary disease, adjusted for the six other factors. Writes ``docs/small_subgroup.csv``.
+"""
+
+import argparse
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ixa_bayes.cohort.table import read_cohort
+from ixa_bayes.crosscheck.cox import cox
+from ixa_bayes.crosscheck.firth import firth_cox
+from ixa_bayes.inference.sampling import SamplerSettings, sample
+from ixa_bayes.inference.survival import parameters_of, question_of, survival_program
+from ixa_bayes.models.survival_analysis import SurvivalAnalysis
+
+SMALL: Final = "extramedullary_disease"
+N_PATIENTS: Final = 126
+N_WITH: Final = {
+    "gfr_le_70": 35,
+    "triple_class_refractory": 21,
+    SMALL: 15,
+    "high_risk_cytogenetics": 38,
+    "age_ge_80": 37,
+    "pi_refractory": 45,
+    "prior_lines_gt_1": 63,
+}
+"""Patients with each factor; who is triple-class refractory is refractory to a proteasome inhibitor too."""
+OTHERS: Final = {
+    "gfr_le_70": 0.5,
+    "triple_class_refractory": 0.7,
+    "high_risk_cytogenetics": 0.4,
+    "age_ge_80": 0.5,
+    "pi_refractory": 0.3,
+    "prior_lines_gt_1": 0.2,
+}
+"""True log hazard ratios of the other factors."""
+SHAPE: Final = 1.1
+MEDIAN_AT_REFERENCE: Final = 82.0
+"""Months, of a patient with no factor: with the censoring below, some 42 deaths."""
+CENSORED_BETWEEN: Final = (6.0, 42.0)
+HAZARD_RATIOS: Final = (1.0, 2.0, 4.0)
+"""True ones of the small subgroup."""
+SAMPLER: Final = SamplerSettings(draws=300, tune=300, target_accept=0.9)
+OUTPUT: Final = Path(__file__).parents[1] / "docs" / "small_subgroup.csv"
+
+FloatArray = NDArray[np.float64]
+_PRIOR: Final = {"kind": "normal", "mean": 0.0, "sd": 1.0, "source": "weakly informative"}
+_MEDIAN: Final = {"median": {"months": 24.0, "log_sd": 1.0, "source": "weakly informative"}}
+_BASELINES: Final = {
+    "Weibull": {"law": "weibull", "shape": {"log_sd": 0.5, "source": "weakly informative"}, **_MEDIAN},
+    "piecewise": {
+        "law": "piecewise_exponential",
+        "cuts": [6.0, 12.0, 24.0],
+        "walk": {"scale": 0.5, "source": "weakly informative"},
+        **_MEDIAN,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one method says of the small subgroup's log hazard ratio; not finite where it has no answer."""
+
+    value: float
+    lower: float
+    upper: float
+
+
+def cohort(truth: float, rng: np.random.Generator) -> pd.DataFrame:
+    """Patients with their factors and follow-up in months."""
+    with_factor = {name: rng.permutation(np.arange(N_PATIENTS) < size) for name, size in N_WITH.items()}
+    triple = with_factor["triple_class_refractory"]
+    pi_only = rng.permutation(np.flatnonzero(~triple))[: N_WITH["pi_refractory"] - triple.sum()]
+    with_factor["pi_refractory"] = triple | np.isin(np.arange(N_PATIENTS), pi_only)
+    log_ratio = sum(value * with_factor[name] for name, value in (OTHERS | {SMALL: truth}).items())
+    needed = rng.exponential(size=N_PATIENTS) / (np.log(2) * np.exp(log_ratio))
+    death, censoring = MEDIAN_AT_REFERENCE * needed ** (1 / SHAPE), rng.uniform(*CENSORED_BETWEEN, N_PATIENTS)
+    table = pd.DataFrame(
+        {"patient": range(N_PATIENTS)} | {name: flag.astype(int) for name, flag in with_factor.items()}
+    )
+    return table.assign(os_time=np.minimum(death, censoring), os_event=(death <= censoring).astype(int))
+
+
+def by_cox(table: pd.DataFrame, seed: int) -> Estimate:
+    """Cox's estimate with Wald's interval; infinite under separation."""
+    found = cox(table["os_time"], table["os_event"], design=table[list(N_WITH)].astype(float)).log_hazard_ratios
+    return Estimate(*found.loc[SMALL, ["estimate", "lower", "upper"]])
+
+
+def by_firth(table: pd.DataFrame, seed: int) -> Estimate:
+    """Firth's estimate with the interval of the penalised profile likelihood."""
+    found = firth_cox(table["os_time"], table["os_event"], design=table[list(N_WITH)].astype(float)).log_hazard_ratios
+    return Estimate(*found.loc[SMALL, ["estimate", "lower", "upper"]])
+
+
+def by_model(law: str) -> Callable[[pd.DataFrame, int], Estimate]:
+    """Posterior median with the 95% equal-tailed interval of a model of the package."""
+    analysis = SurvivalAnalysis.model_validate(
+        {"kind": "survival", "name": law.lower(), "title": law, "endpoint": "os", "baseline": _BASELINES[law]}
+        | {"covariates": {name: {"prior": _PRIOR} for name in N_WITH}}
+    )
+
+    def estimate(table: pd.DataFrame, seed: int) -> Estimate:
+        question = question_of(analysis, read_cohort(table))
+        drawn = sample(survival_program(question.structure), question.data(), settings=SAMPLER, seed=seed)
+        parameters = parameters_of(drawn["posterior"].to_dataset(), question)
+        draws = parameters["log_hazard_ratio"].sel(coefficient=SMALL).to_numpy()
+        lower, middle, upper = np.quantile(draws, [0.025, 0.5, 0.975])
+        return Estimate(float(middle), float(lower), float(upper))
+
+    return estimate
+
+
+def run(truth: float, n_cohorts: int, seed: int) -> pd.DataFrame:
+    """Estimates of every method in every cohort, one row each."""
+    methods = {"Cox": by_cox, "Firth": by_firth, **{law: by_model(law) for law in _BASELINES}}
+    rows = []
+    for index, child in enumerate(np.random.SeedSequence(seed).spawn(n_cohorts)):
+        rng = np.random.default_rng(child)
+        table = cohort(truth, rng)
+        events = {"events": table["os_event"].sum(), "events_small": table.loc[table[SMALL] == 1, "os_event"].sum()}
+        for method, estimate in methods.items():
+            rows.append({"cohort": index, "method": method} | events | vars(estimate(table, index)))
+    return pd.DataFrame(rows)
+
+
+def summarise(estimates: pd.DataFrame, truth: float) -> pd.DataFrame:
+    """Bias, error, coverage and width of each method, each with its Monte Carlo standard error.
+
+    ``no_answer`` counts cohorts where the estimate is infinite or a limit is missing; they are in ``median_error``
+    (median absolute error, infinite estimates included) and in no other average.
+    """
+    rows = []
+    for method, found in estimates.groupby("method", sort=False):
+        error = found["value"].to_numpy(dtype=float) - truth
+        answered = np.isfinite(found[["value", "lower", "upper"]].to_numpy(dtype=float)).all(axis=1)
+        good = found[answered]
+        covers = ((good["lower"] <= truth) & (truth <= good["upper"])).to_numpy()
+        kept, n = error[answered], int(answered.sum())
+        rmse = np.sqrt(np.mean(kept**2))
+        rows.append(
+            {
+                "true_hazard_ratio": np.exp(truth),
+                "method": method,
+                "cohorts": len(found),
+                "no_answer": len(found) - n,
+                "mean_events": found["events"].mean(),
+                "mean_events_small": found["events_small"].mean(),
+                "bias": kept.mean(),
+                "bias_mcse": kept.std(ddof=1) / np.sqrt(n),
+                "rmse": rmse,
+                "rmse_mcse": (kept**2).std(ddof=1) / np.sqrt(n) / (2 * rmse),
+                "median_error": np.median(np.abs(error)),
+                "coverage": covers.mean(),
+                "coverage_mcse": np.sqrt(covers.mean() * (1 - covers.mean()) / n),
+                "mean_width": (good["upper"] - good["lower"]).mean(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    """Run the simulation and write its table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cohorts", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=20261125)
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument("--hazard-ratios", type=float, nargs="+", default=HAZARD_RATIOS)
+    asked = parser.parse_args()
+    tables = []
+    for ratio in asked.hazard_ratios:
+        start, truth = time.perf_counter(), math.log(ratio)
+        tables.append(summarise(run(truth, asked.cohorts, asked.seed), truth))
+        pd.concat(tables).round(4).to_csv(asked.output, index=False)
+        print(f"hazard ratio {ratio:g}: {asked.cohorts} cohorts in {time.perf_counter() - start:.0f} s")
+        print(tables[-1].round(3).to_string(index=False), flush=True)
+
+
+if __name__ == "__main__":
+    main()
