@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 from tests.reference.survival_data import DATA
 
-from ixa_bayes.cohort.table import read_cohort
+from ixa_bayes.cohort.table import Cohort, read_cohort
 from ixa_bayes.inference.survival import LOG_LIKELIHOOD, SurvivalFit, fit_survival, question_of
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 
@@ -39,31 +39,38 @@ class Comparison(NamedTuple):
     wanted: dict[str, Any]
 
 
+def _cohort(data: str) -> Cohort:
+    patients = DATA[data]
+    follow_up = {"os_time": patients.time / DAYS_PER_MONTH, "os_event": patients.event.astype(int)}
+    ids = {"patient": [f"p{i}" for i in range(patients.time.size)]}
+    return read_cohort(
+        pd.DataFrame(ids | follow_up | {str(name): column.to_numpy() for name, column in patients.design.items()})
+    )
+
+
+def _reference_analysis(data: str, model: str, bayes_reference: dict[str, Any]) -> SurvivalAnalysis:
+    baseline = BASELINES[model] | {"log_rate": LEVEL}
+    if cuts := bayes_reference[data][model].get("cutpoints"):
+        baseline["cuts"] = [cut / DAYS_PER_MONTH for cut in cuts]
+    return SurvivalAnalysis.model_validate(
+        {
+            "kind": "survival",
+            "name": f"{data}_{model}",
+            "title": "Reference",
+            "endpoint": "os",
+            "baseline": baseline,
+            "covariates": {name: {"prior": PRIOR} for name in DATA[data].design},
+            "sampler": {"draws": 5000, "tune": 1000, "target_accept": 0.9},
+        }
+    )
+
+
 @pytest.fixture(scope="module")
 def fit(bayes_reference: dict[str, Any]) -> Fit:
     @cache
     def make(data: str, model: str) -> Fitted:
-        patients, wanted = DATA[data], bayes_reference[data][model]
-        follow_up = {"os_time": patients.time / DAYS_PER_MONTH, "os_event": patients.event.astype(int)}
-        ids = {"patient": [f"p{i}" for i in range(patients.time.size)]}
-        table = pd.DataFrame(
-            ids | follow_up | {str(name): column.to_numpy() for name, column in patients.design.items()}
-        )
-        baseline = BASELINES[model] | {"log_rate": LEVEL}
-        if "cutpoints" in wanted:
-            baseline["cuts"] = [cut / DAYS_PER_MONTH for cut in wanted["cutpoints"]]
-        analysis = SurvivalAnalysis.model_validate(
-            {
-                "kind": "survival",
-                "name": f"{data}_{model}",
-                "title": "Reference",
-                "endpoint": "os",
-                "baseline": baseline,
-                "covariates": {name: {"prior": PRIOR} for name in patients.design},
-                "sampler": {"draws": 5000, "tune": 1000, "target_accept": 0.9},
-            }
-        )
-        return fit_survival(question_of(analysis, read_cohort(table)), seed=20261125), wanted
+        question = question_of(_reference_analysis(data, model, bayes_reference), _cohort(data))
+        return fit_survival(question, seed=20261125), bayes_reference[data][model]
 
     return make
 
@@ -143,3 +150,15 @@ def test_models_compare_as_in_stan(fit: Fit, bayes_reference: dict[str, Any], da
     tolerance = COMBINED_ERRORS * math.sqrt(2) * math.hypot(*errors)
     assert difference.sum() == pytest.approx(wanted["elpd_diff_weibull_minus_pem"], abs=tolerance)
     assert difference.std() * math.sqrt(difference.size) == pytest.approx(wanted["se_diff"], abs=tolerance)
+
+
+def test_pymcs_own_sampler_agrees_with_stan_too(bayes_reference: dict[str, Any]) -> None:
+    analysis = _reference_analysis("veteran", "weibull_ph", bayes_reference)
+    sampler = analysis.sampler.model_copy(update={"engine": "pymc", "draws": 1000})
+    question = question_of(analysis.model_copy(update={"sampler": sampler}), _cohort("veteran"))
+    fitted = fit_survival(question, seed=20261125, cores=1)
+    assert fitted.posterior.attrs["sampler"].startswith("PyMC")
+    assert fitted.convergence.ok, fitted.convergence.reasons
+    for what, draws, numbers in _quantities(fitted, bayes_reference["veteran"]["weibull_ph"]):
+        ours, error, theirs, their_error = next(iter(_estimates(draws, numbers)))[1:]
+        assert abs(ours - theirs) <= COMBINED_ERRORS * math.hypot(error, their_error), what

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from ixa_bayes.inference.diagnostics import (
     convergence,
 )
 from ixa_bayes.inference.posterior_file import data_hash
-from ixa_bayes.inference.sampling import SamplerSettings, sample
+from ixa_bayes.inference.sampling import SamplerSettings, sample, sample_with_pymc
 from ixa_bayes.models.analysis import ModelFile, analysis_from
 from ixa_bayes.models.design_matrix import Design, design_of
 from ixa_bayes.models.missing import (
@@ -64,6 +65,9 @@ from ixa_bayes.models.weibull import (
     weibull_model,
     weibull_parameters,
 )
+
+if TYPE_CHECKING:
+    import pymc as pm
 
 LOG_LIKELIHOOD: Final = "status"
 POINTWISE_LIMIT: Final = 20_000
@@ -258,8 +262,12 @@ def collapsed(design: Design, rows: SurvivalRows) -> tuple[Design, SurvivalRows,
 
 def survival_program(structure: Structure) -> Program:
     """The compiled program of a structure, compiled once per process; rows may be as many as one likes."""
-    build = weibull_model if structure.law == "weibull" else piecewise_model
-    return program(structure.name, lambda: build(structure), free_dims=(ROW, TIME))
+    return program(structure.name, lambda: survival_model(structure), free_dims=(ROW, TIME))
+
+
+def survival_model(structure: Structure) -> "pm.Model":
+    """The PyMC model of a structure, with placeholders for its data."""
+    return weibull_model(structure) if structure.law == "weibull" else piecewise_model(structure)
 
 
 def fit_survival(
@@ -288,14 +296,7 @@ def fit_survival(
     SurvivalFit
         Whether or not it converged: see ``convergence.ok``.
     """
-    settings = question.analysis.sampler
-    drawn = sample(
-        survival_program(question.structure),
-        question.data(),
-        settings=SamplerSettings(settings.draws, settings.tune, settings.target_accept),
-        seed=seed,
-        cores=cores,
-    )
+    drawn = _drawn(question, seed=seed, cores=cores)
     parameters = parameters_of(drawn["posterior"].to_dataset(), question)
     groups = {
         "posterior": parameters,
@@ -317,6 +318,15 @@ def fit_survival(
     share = MAX_DIVERGENT_SHARE_SHRUNK if question.analysis.shrinkage else MAX_DIVERGENT_SHARE
     verdict = convergence(posterior, quantities=judged(parameters), max_divergent_share=share)
     return SurvivalFit(question, posterior, verdict)
+
+
+def _drawn(question: SurvivalQuestion, *, seed: int, cores: int | None) -> xr.DataTree:
+    asked, structure = question.analysis.sampler, question.structure
+    settings = SamplerSettings(asked.draws, asked.tune, asked.target_accept)
+    if asked.engine == "pymc":
+        model = partial(survival_model, structure)
+        return sample_with_pymc(model, question.data(), name=structure.name, settings=settings, seed=seed, cores=cores)
+    return sample(survival_program(structure), question.data(), settings=settings, seed=seed, cores=cores)
 
 
 def parameters_of(draws: xr.Dataset, question: SurvivalQuestion) -> xr.Dataset:

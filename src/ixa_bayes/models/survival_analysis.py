@@ -278,8 +278,12 @@ class SurvivalEstimands(_Strict):
 
 
 class SurvivalSampler(_Strict):
-    """Length and care of the sampling; four chains always."""
+    """Length and care of the sampling; four chains always.
 
+    ``engine`` names the sampler: nutpie, or PyMC's own NUTS, which is slower and draws from the same posterior.
+    """
+
+    engine: Literal["nutpie", "pymc"] = "nutpie"
     draws: Annotated[int, Field(ge=100, le=100_000)] = 1000
     tune: Annotated[int, Field(ge=100, le=100_000)] = 1000
     target_accept: Annotated[float, Field(ge=0.5, lt=1)] = 0.9

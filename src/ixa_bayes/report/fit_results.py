@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import arviz as az
@@ -31,6 +31,8 @@ from ixa_bayes.report.record import Provenance
 ALL: Final = "all patients"
 NOT_KNOWN: Final = "not known"
 GOOD_PARETO_K: Final = 0.7
+ONE_BY_ONE: Final = 20_000
+"""Patients up to whom other methods get each of them in a row of its own."""
 PATIENT_COLUMNS: Final[Mapping[str, str]] = {
     "factor": "the covariate; empty for all patients",
     "level": "its level, `not known` where both values are summed; empty for all patients and for a measured covariate",
@@ -156,11 +158,19 @@ def crosscheck_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
 
 
 def _complete(fit: SurvivalFit) -> tuple[SurvivalRows, pd.DataFrame, int]:
-    """Rows and design of the patients with every covariate, and how many others (by weight) the posterior uses."""
-    rows, matrix = fit.question.rows, fit.question.design.matrix
-    complete = matrix.notna().all(axis=1).to_numpy(dtype=bool)
-    chosen = rows.chosen(complete)
-    return chosen, matrix[complete].reset_index(drop=True), rows.n - chosen.n
+    """Rows and design of the patients with every covariate, and how many others (by weight) the posterior uses.
+
+    Equal patients, which the model counts, stand one by one again where they are not too many: some methods know no
+    weights. Frequency weights of the cohort's own stay.
+    """
+    question = fit.question
+    rows, matrix = question.rows, question.design.matrix
+    which = np.flatnonzero(matrix.notna().all(axis=1).to_numpy(dtype=bool))
+    if rows.n == question.member.size <= ONE_BY_ONE:
+        which = np.repeat(which, rows.weight[which])
+        rows = replace(rows, weight=np.ones_like(rows.weight))
+    chosen = rows.chosen(which)
+    return chosen, matrix.iloc[which].reset_index(drop=True), question.rows.n - chosen.n
 
 
 def curves_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
@@ -324,7 +334,7 @@ def allowed_divergent_share(fit: SurvivalFit) -> float:
 
 def _loo(fit: SurvivalFit) -> dict[str, float]:
     """PSIS-LOO: terms of single patients, summed with the frequency weights."""
-    if "log_likelihood" not in fit.posterior.children:
+    if "log_likelihood" not in fit.posterior.children or fit.question.unit_weight.size < 2:
         return {}
     with warnings.catch_warnings():  # a high Pareto k is counted in the table, where readers look
         warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")
