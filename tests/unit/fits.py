@@ -74,12 +74,18 @@ def patients(size: int = 90) -> pd.DataFrame:
 
 
 def question(
-    *, law: str = "weibull", evidence_kind: str = "simulated", covariates: dict[str, dict[str, Any]] | None = None
+    *,
+    law: str = "weibull",
+    evidence_kind: str = "simulated",
+    covariates: dict[str, dict[str, Any]] | None = None,
+    table: pd.DataFrame | None = None,
 ) -> SurvivalQuestion:
-    """A question about :func:`patients`."""
+    """A question about :func:`patients`, or about a table like theirs."""
+    people = patients() if table is None else table
     description = {
         "name": "toy",
         "evidence_kind": evidence_kind,
+        "columns": {"weight": "weight"} if "weight" in people else {},
         "endpoints": {"pfs": {"label": "Progression <i>free</i>", "time_lower": "pfs_time_lower"}},
         "covariates": {
             "marker": {"kind": "binary"},
@@ -99,7 +105,7 @@ def question(
             "estimands": {"times": [3, 12], "horizon": 12},
         }
     )
-    return question_of(analysis, read_cohort(patients(), description=description))
+    return question_of(analysis, read_cohort(people, description=description))
 
 
 def written_fit(asked: SurvivalQuestion, *, apart: float = 0.0, level: float = 0.0, spread: float = 1.0) -> SurvivalFit:

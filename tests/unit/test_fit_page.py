@@ -19,7 +19,7 @@ from ixa_bayes.report.fit_results import FitResults
 from ixa_bayes.report.fit_summary import fit_findings
 from ixa_bayes.report.fit_words import direction_of, estimate_text, prior_words
 
-from .fits import COVARIATES, ID, RARE, question, results_of, written_fit
+from .fits import COVARIATES, ID, RARE, patients, question, results_of, written_fit
 from .pages import Outline, text_of
 
 
@@ -180,6 +180,21 @@ def test_a_method_without_an_answer_says_why(simulated: FitResults) -> None:
     assert "not available: firthmodels has no frequency weights –" in page
 
 
+def test_equal_patients_are_one_by_one_again_for_methods_without_weights() -> None:
+    """Rows that the model counts together must not cost Firth's answer, nor change another."""
+    twice = pd.concat([patients(), patients().assign(patient=lambda table: table["patient"] + "-again")])
+    asked = question(table=twice)
+    assert asked.rows.weight.max() == 2
+    table = results_of(written_fit(asked)).crosscheck
+    assert table[table["method"] == "firth"]["estimate"].notna().all()
+    once = results_of(written_fit(question())).crosscheck
+    efron, double = (t[t["method"] == "cox_efron"]["estimate"].to_numpy() for t in (once, table))
+    np.testing.assert_allclose(double, efron, rtol=0.1)  # ties by Efron change a little with doubled patients
+    weighted = question(table=patients().assign(weight=2))
+    firth = results_of(written_fit(weighted)).crosscheck.query("method == 'firth'")
+    assert firth["note"].str.startswith("not available").all()
+
+
 def test_every_column_of_every_table_is_explained(simulated: FitResults) -> None:
     told = readme(simulated)
     for name, table in tables_of(simulated).items():
@@ -214,6 +229,34 @@ def test_models_with_few_or_no_factors_have_a_page(law: str, covariates: dict[st
     assert ("The model has no covariates." in page) == (not covariates)
     assert ("Piecewise-exponential proportional hazards" in page) == (law == "piecewise")
     assert Outline(page).links
+
+
+def _with_events(number: int) -> pd.DataFrame:
+    table = patients()
+    seen = np.arange(len(table)) < number
+    return table.assign(pfs_event=seen.astype(int), pfs_time_lower=np.nan)
+
+
+@pytest.mark.parametrize("events", [0, 1, 90])
+@pytest.mark.parametrize("evidence_kind", ["simulated", "patients"])
+def test_cohorts_with_no_event_one_or_only_events_have_a_page(events: int, evidence_kind: str) -> None:
+    asked = question(table=_with_events(events), evidence_kind=evidence_kind)
+    results = results_of(written_fit(asked))
+    shown = text_of(render_fit_page(results, draw_fit(results)))
+    assert "nan" not in shown.lower().split("versions, seed and inputs")[0]
+    assert ("Nobody had the event" in shown) == (events == 0)
+    if (events, evidence_kind) == (1, "patients"):
+        assert "Fewer than 5 patients had the event" in shown
+        assert "fewer than 5 with the event" in shown
+
+
+@pytest.mark.parametrize("size", [1, 4])
+def test_a_cohort_of_very_few_has_a_page(size: int) -> None:
+    for evidence_kind in ("simulated", "patients"):
+        asked = question(table=patients().iloc[-size:], evidence_kind=evidence_kind, covariates={})
+        results = results_of(written_fit(asked))
+        page = render_fit_page(results, draw_fit(results))
+        assert ("fewer than 5 patients used" in text_of(page)) == (evidence_kind == "patients")
 
 
 @pytest.mark.parametrize(

@@ -68,10 +68,11 @@ class CalibrationCheck:
 
 
 def can_be_checked(fit: SurvivalFit) -> bool:
-    """Whether the checks are possible: one row per patient, not too many, and their log-likelihood kept."""
+    """Whether the checks are possible: one row per patient, several and not too many, log-likelihood kept."""
     question = fit.question
     several = is_start_stop(question.cohort.follow_up[question.analysis.endpoint])
-    return "log_likelihood" in fit.posterior.children and not several and question.rows.n <= LARGEST
+    size_fits = question.unit_weight.size >= 2 and question.rows.n <= LARGEST
+    return size_fits and not several and "log_likelihood" in fit.posterior.children
 
 
 def predictive_check(fit: SurvivalFit, *, grid: FloatArray, at: tuple[float, ...], seed: int) -> PredictiveCheck:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from ixa_bayes.report.display import evidence_words, records_of
 from ixa_bayes.report.fit_results import NOT_KNOWN, FitResults
-from ixa_bayes.report.fit_tables import count_of, sizes_of
+from ixa_bayes.report.fit_tables import count_of, sizes_of, total_of
 from ixa_bayes.report.fit_words import CLEAR, METHODS, FitWords, direction_of, estimate_text, ratio_interval
 from ixa_bayes.report.summary import SummaryFinding
 from ixa_bayes.report.wording import count_text, interval_text, number_text, probability_text, ratio_text
@@ -48,17 +48,18 @@ def _smallest(results: FitResults) -> Iterator[SummaryFinding]:
     row, words = rows[0], FitWords(results.fit.question)
     name = words.comparison(row["factor"], row["level"])
     n, events = sizes_of(results, row["factor"], row["level"])
-    whole = count_of(results.patients["n"].iloc[0])
+    whole = total_of(results.patients["n"].iloc[0])
     others = results.crosscheck
     same = others[(others["factor"] == row["factor"]) & (others["level"] == row["level"])]
     beside = [
         f"{METHODS[found['method']]}: {ratio_interval(found)}"
-        for found in records_of(same[same["method"].isin(["cox_efron", "firth"])])
+        for found in records_of(same[same["method"].isin(["cox_efron", "firth"]) & same["estimate"].notna()])
     ]
     yield SummaryFinding(
         headline=f"Smallest subgroup, {name}: {direction_of(row['p_gt_1'])}",
         text=f"{_size_words(n, events, whole)}. Hazard ratio {estimate_text(row)}; the probability "
-        f"that it is above 1 is {probability_text(row['p_gt_1'])}.{_before(results, row)}",
+        f"that it is above 1 is {probability_text(row['p_gt_1'])}.{_before(results, row)}"
+        f"{' Other methods:' if beside else ''}",
         items=tuple(beside),
         target="hazard-ratios",
         links=(),
@@ -79,7 +80,7 @@ def _before(results: FitResults, row: Record) -> str:
     if same.empty:
         return ""
     low, high = (ratio_text(float(same[name].iloc[0])) for name in ("q025", "q975"))
-    return f" Before these patients, the prior allowed {interval_text(low, high)}. Beside it:"
+    return f" Before these patients, the prior allowed {interval_text(low, high)}."
 
 
 def _ratios(results: FitResults) -> Iterator[SummaryFinding]:
@@ -137,7 +138,7 @@ def _reliance(results: FitResults) -> Iterator[SummaryFinding]:
     loo = results.diagnostics.set_index("measure")["value"]
     bad = int(loo.get("n_pareto_k_above_0.7", 0.0))
     influence = (
-        f" {count_text(bad, 'patient')} weigh so much that leaving one out cannot be approximated (Pareto k above 0.7)."
+        f" For {count_text(bad, 'patient')} the approximation of leaving one out is doubtful (Pareto k above 0.7)."
         if bad
         else ""
     )
@@ -188,11 +189,11 @@ def _left_out(results: FitResults) -> Iterator[SummaryFinding]:
         f"{words.factor(row['factor'])}: {count_of(row['n_missing'])}"
         for row in records_of(lost.drop_duplicates("factor"))
     ]
-    left = count_of(whole["n_missing"])
-    left = "Some (fewer than can be told)" if left == "not shown" else left
+    left = total_of(whole["n_missing"])
+    left = left[0].upper() + left[1:]
     yield SummaryFinding(
         headline=f"{left} {'patient is' if design.n_lost == 1 else 'patients are'} left out for a missing value",
-        text=f"The model uses the {count_of(whole['n'])} patients who have every covariate (complete cases). Nothing "
+        text=f"The model uses the {total_of(whole['n'])} patients who have every covariate (complete cases). Nothing "
         "was filled in; if those left out differ, the answer may not hold for them. Missing:",
         items=tuple(named),
         target="patients",

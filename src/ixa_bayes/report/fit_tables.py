@@ -28,6 +28,11 @@ def count_of(value: float) -> str:
     return "not shown" if np.isnan(float(value)) else f"{int(value):,}"
 
 
+def total_of(value: float) -> str:
+    """A count over all patients, which is kept back only where it is small itself."""
+    return f"fewer than {SMALL_CELL}" if np.isnan(float(value)) else count_of(value)
+
+
 def hazard_ratio_table(results: FitResults) -> DisplayTable:
     """Posterior hazard ratios, the chance that they exceed each threshold, and how many patients they rest on."""
     words, table = FitWords(results.fit.question), results.estimands
