@@ -4,6 +4,7 @@ Heavy imports stand inside the commands, so that ``--help`` answers at once.
 """
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,8 @@ from ixa_bayes import __version__
 from ixa_bayes.errors import InputError, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import pandas as pd
 
 NOT_CONVERGED, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -210,32 +213,17 @@ def reanalyse(
     force: ForceOption = False,
 ) -> None:
     """Audit and reanalyse a study's printed results, ending in one page to read."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    with _progress() as progress:
+        from ixa_bayes.report.run import reanalyse as run  # takes seconds, in which a user may change their mind
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeElapsedColumn(), console=err) as progress:
-        task = progress.add_task("Reading", total=None)
-        try:
-            from ixa_bayes.report.run import reanalyse as run  # takes seconds, in which a user may change their mind
-
-            outcome = run(
-                study,
-                output=output or Path("results") / Path(study).resolve().name,
-                seed=seed,
-                force=force,
-                progress=lambda step, done, total: progress.update(task, description=step, completed=done, total=total),
-            )
-        except KeyboardInterrupt as interruption:
-            progress.stop()
-            err.print("Stopped. Nothing was written; results of an earlier run stand as they were.")
-            raise typer.Exit(INTERRUPTED) from interruption
-        progress.update(task, description="Done", completed=1, total=1)
-    if outcome.unchanged:
-        out.print("Nothing has changed since the last run (--force computes again).")
-    for line in outcome.headlines:
-        out.print(line, markup=False, soft_wrap=True)
-    for line in outcome.not_converged:
-        err.print(f"Not converged: {line}", markup=False)
+        outcome = run(
+            study,
+            output=output or Path("results") / Path(study).resolve().name,
+            seed=seed,
+            force=force,
+            progress=progress,
+        )
+    _print_outcome(outcome.headlines, outcome.not_converged, unchanged=outcome.unchanged)
     out.print(f"Report: {outcome.report}", markup=False, soft_wrap=True)
     if outcome.not_converged:
         raise typer.Exit(NOT_CONVERGED)
@@ -259,43 +247,53 @@ def fit(
     ] = False,
 ) -> None:
     """Fit a survival model to a table of patients."""
+    with _progress() as progress:
+        from ixa_bayes.report.fit_run import REPORT, ask, implied_lines, write_fit  # takes seconds
+
+        asked = ask(model, cohort, seed=seed)
+        for line in implied_lines(asked):
+            out.print(line, markup=False, soft_wrap=True)
+        outcome = write_fit(
+            asked,
+            output=output or Path("results") / f"{Path(model).stem}_{asked.question.cohort.name}",
+            seed=seed,
+            force=force,
+            show_small_cells=show_small_cells,
+            progress=progress,
+        )
+    _print_outcome(outcome.headlines, outcome.not_converged, unchanged=outcome.unchanged)
+    if outcome.patient_level is not None:
+        private = f"Rows of patients: {outcome.patient_level} (keep it as safe as the cohort)"
+        out.print(private, markup=False, soft_wrap=True)
+    out.print(f"Report: {outcome.folder / REPORT}", markup=False, soft_wrap=True)
+    if outcome.not_converged and not allow_unconverged:
+        raise typer.Exit(NOT_CONVERGED)
+
+
+@contextmanager
+def _progress() -> "Iterator[Callable[[str, int, int], None]]":
+    """A progress bar for work of more than two seconds; on Ctrl-C it says that nothing was written."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeElapsedColumn(), console=err) as progress:
-        task = progress.add_task("Reading", total=None)
+    with Progress(*columns, TimeElapsedColumn(), console=err) as bar:
+        task = bar.add_task("Reading", total=None)
         try:
-            from ixa_bayes.report.fit_run import ask, implied_lines, write_fit  # takes seconds
-
-            asked = ask(model, cohort, seed=seed)
-            for line in implied_lines(asked):
-                out.print(line, markup=False, soft_wrap=True)
-            outcome = write_fit(
-                asked,
-                output=output or Path("results") / f"{Path(model).stem}_{asked.question.cohort.name}",
-                seed=seed,
-                force=force,
-                show_small_cells=show_small_cells,
-                progress=lambda step, done, total: progress.update(task, description=step, completed=done, total=total),
-            )
+            yield lambda step, done, total: bar.update(task, description=step, completed=done, total=total)
         except KeyboardInterrupt as interruption:
-            progress.stop()
+            bar.stop()
             err.print("Stopped. Nothing was written; results of an earlier run stand as they were.")
             raise typer.Exit(INTERRUPTED) from interruption
-        progress.update(task, description="Done", completed=1, total=1)
-    if outcome.unchanged:
+        bar.update(task, description="Done", completed=1, total=1)
+
+
+def _print_outcome(headlines: list[str], not_converged: list[str], *, unchanged: bool) -> None:
+    if unchanged:
         out.print("Nothing has changed since the last run (--force computes again).")
-    for line in outcome.headlines:
+    for line in headlines:
         out.print(line, markup=False, soft_wrap=True)
-    for line in outcome.not_converged:
+    for line in not_converged:
         err.print(f"Not converged: {line}", markup=False, soft_wrap=True)
-    out.print(f"Results: {outcome.folder}", markup=False, soft_wrap=True)
-    if outcome.patient_level is not None:
-        out.print(
-            f"Rows of patients: {outcome.patient_level} (keep it as safe as the cohort)", markup=False, soft_wrap=True
-        )
-    if outcome.not_converged and not allow_unconverged:
-        raise typer.Exit(NOT_CONVERGED)
 
 
 def _print_findings(findings: "pd.DataFrame") -> None:
