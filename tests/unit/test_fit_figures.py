@@ -17,7 +17,7 @@ from ixa_bayes.report.fit_posterior_figures import SLICES, rank_counts
 from ixa_bayes.report.fit_results import FitResults
 from ixa_bayes.report.style import house_style
 
-from .fits import DRAWS, question, results_of, written_fit
+from .fits import COVARIATES, DRAWS, question, results_of, written_fit
 
 SVG = "{http://www.w3.org/2000/svg}"
 NAMES = {
@@ -210,13 +210,45 @@ def test_calibration_spreads_what_is_not_known() -> None:
     rows, shape = FIT.question.rows, float(posterior["shape"])
     start = 1 - np.exp(-ratio * rows.end**shape)
     stop = np.where(rows.event, start, np.where(rows.between, 1 - np.exp(-ratio * rows.upper**shape), 1.0))
-    wanted = [
-        np.mean(
-            [float(a <= p) if a == b else np.clip((p - a) / (b - a), 0, 1) for a, b in zip(start, stop, strict=True)]
-        )
-        for p in check.at
-    ]
+    wanted = _spread(start, stop, check.at, rows.weight)
     np.testing.assert_allclose(check.share, wanted, atol=0.025)
+
+
+def test_each_patient_is_predicted_from_the_others() -> None:
+    """Plain importance weights 1/L, unsmoothed, with the law written out; what uses every patient would differ."""
+    fit = written_fit(question(covariates={"sex": COVARIATES["sex"]}), spread=2.0)
+    posterior = fit.posterior["posterior"].to_dataset().stack(sample=("chain", "draw"))
+    rows, sex = fit.question.rows, fit.question.design.matrix["sex"].to_numpy()
+    rate = np.exp(posterior["log_rate"].to_numpy() + np.outer(sex, posterior["log_hazard_ratio"].to_numpy()[0]))
+    shape = posterior["shape"].to_numpy()
+
+    def without(months: np.ndarray) -> np.ndarray:
+        found: np.ndarray = 1 - np.exp(-rate * months[:, np.newaxis] ** shape)
+        return found
+
+    chance = {
+        "event": (1 - without(rows.upper)) * rate * shape * rows.upper[:, np.newaxis] ** (shape - 1),
+        "between": without(rows.upper) - without(rows.end),
+        "censored": 1 - without(rows.end),
+    }
+    kinds = np.where(rows.event, "event", np.where(rows.between, "between", "censored"))
+    seen = np.stack([chance[str(kind)][row] for row, kind in enumerate(kinds)])
+    shares = {}
+    for name, weight in (("loo", 1 / seen), ("all", np.ones_like(seen))):
+        weight = weight / weight.sum(axis=1, keepdims=True)
+        start, upper = ((without(months) * weight).sum(axis=1) for months in (rows.end, rows.upper))
+        stop = np.where(rows.event, start, np.where(rows.between, upper, 1.0))
+        shares[name] = _spread(start, stop, calibration_check(fit).at, rows.weight)
+    got = calibration_check(fit).share
+    np.testing.assert_allclose(got, shares["loo"], atol=1.2 / rows.n)  # smoothing may move one patient past a point
+    assert np.abs(got - shares["loo"]).mean() < 0.002
+    assert np.abs(got - shares["all"]).mean() > 0.01
+
+
+def _spread(start: np.ndarray, stop: np.ndarray, at: np.ndarray, weight: np.ndarray) -> list[float]:
+    pairs = list(zip(start, stop, strict=True))
+    each = [[float(a <= p) if a == b else float(np.clip((p - a) / (b - a), 0, 1)) for a, b in pairs] for p in at]
+    return [float(np.average(values, weights=weight)) for values in each]
 
 
 def test_checks_need_the_log_likelihood_of_each_patient() -> None:

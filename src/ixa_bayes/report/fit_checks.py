@@ -139,7 +139,8 @@ def calibration_check(fit: SurvivalFit) -> CalibrationCheck:
     for leaving one out; Säilynoja, Bürkner & Vehtari (2022), Statistics and Computing 32:32, for the band.
     """
     rows = fit.question.rows
-    weights, _ = (-fit.posterior["log_likelihood"].to_dataset()[LOG_LIKELIHOOD]).azstats.psislw(dim=["chain", "draw"])
+    log_likelihood = fit.posterior["log_likelihood"].to_dataset()[LOG_LIKELIHOOD]
+    weights, _ = log_likelihood.azstats.psislw(dim=["chain", "draw"])  # of leaving the row out: it takes 1/L itself
     share_of_draw = np.exp(weights.transpose("chain", "draw", ROW).to_numpy())
     start = _predicted(fit, rows.end, share_of_draw)
     stop = np.where(rows.event, start, 1.0)

@@ -115,7 +115,7 @@ def ratio_interval(row: Mapping[str, Any]) -> str:
     """A hazard ratio of the cross-check with its interval; the reason where there is none."""
     estimate, lower, upper = (float(row[name]) for name in ("estimate", "lower", "upper"))
     if np.isnan(estimate):
-        return str(row["note"]) or "not available"
+        return str(row["note"]).split("; ", maxsplit=1)[0] or "not available"
     if np.isnan([lower, upper]).any():
         return f"{'0' if estimate == 0 else ratio_text(estimate)} (no interval)"
     return f"{ratio_text(estimate)} ({interval_text(ratio_text(lower), ratio_text(upper))})"
