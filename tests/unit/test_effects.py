@@ -226,6 +226,8 @@ def test_not_significant_bounds_both_sides(make_study: StudyMaker, analysis: Eff
     assert formula["hr_median"] == pytest.approx(1, rel=1e-6)
     assert formula["hr_q025"] == pytest.approx(1 / formula["hr_q975"], rel=1e-6)
     assert math.isnan(formula["hr_bound"])
+    assert math.isnan(simulated["hr_bound"])
+    assert not rows["driven_by_prior"].any()
     assert simulated["hr_median"] == pytest.approx(1, rel=0.05)
     assert simulated["hr_q975"] == pytest.approx(formula["hr_q975"], rel=0.1)
 

@@ -2,6 +2,7 @@ from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
@@ -9,11 +10,14 @@ from matplotlib.figure import Figure as MatplotlibFigure
 from ixa_bayes.report.drawing import DrawnFigure
 from ixa_bayes.report.effect_figures import ratio_limits
 from ixa_bayes.report.figures import draw_all
+from ixa_bayes.report.page import render_page
 from ixa_bayes.report.plots import Curve, IntervalRow, Mark, density_plot, interval_plot, ratio_ticks
 from ixa_bayes.report.response_figures import share_limits
 from ixa_bayes.report.results import Results
 from ixa_bayes.report.style import LOOKS, house_style, watermark
 from ixa_bayes.report.wording import ratio_text
+
+from .pages import text_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -95,6 +99,28 @@ def test_ratio_limits_keep_medians_and_clip_extremes() -> None:
     low, high = ratio_limits([*few, Mark("printed", median=20.46, lower=2.97, upper=140.8)])
     assert low == 0.5
     assert 20.46 < high < 40
+
+
+def _with_not_significant(results: Results, *, first: bool) -> Results:
+    """The same study with log-rank p values of two endpoints: one NS, so bounded on both sides, and one printed."""
+    printed = results.hazard_ratios.assign(source="log_rank_calibrated", endpoint="rfs", printed="log-rank p = 0.03")
+    ns = printed[printed["prior"].ne("flat")].assign(endpoint="os", printed="log-rank p NS", hr_median=0.95)
+    ns = ns.assign(hr_q025=0.39, hr_q975=2.14, driven_by_prior=False, hr_bound=np.nan, p_gt_1=0.45)
+    order = [ns, printed] if first else [printed, ns]
+    return replace(results, hazard_ratios=pd.concat(order, ignore_index=True))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_p_that_is_not_significant_has_its_median_and_both_limits(hostile_results: Results, first: bool) -> None:
+    results = _with_not_significant(hostile_results, first=first)
+    drawn = draw_all(results)
+    forest = by_name(drawn, "forest_log_rank")
+    assert "0.95 (0.39 to 2.14)" in forest.figure.alt
+    assert "one side only" not in forest.figure.caption
+    assert "nan" not in forest.svg
+    shown = text_of(render_page(results, drawn))
+    assert "0.95 (0.39 to 2.14)" in shown
+    assert "come from the prior" not in shown
 
 
 def test_a_one_sided_bound_has_a_line_and_no_point(axes: Axes) -> None:

@@ -121,11 +121,13 @@ def normal_cells(posterior: NormalPosterior, analysis: EffectAnalysis) -> Row:
 def interval_cells(posterior: IntervalPosterior, analysis: EffectAnalysis) -> Row:
     """Summary of a posterior from a p value printed as an inequality.
 
-    P(HR > c) and the bound nearest to 1 speak of the data; median and far limit are the prior's.
+    Where p is below a bound, P(HR > c) and the bound nearest to 1 speak of the data; median and far limit are the
+    prior's. A p above a bound (or ``NS``) holds z on both sides: its median and interval are the data's as well.
     """
     one_sided = math.isinf(posterior.z_low) != math.isinf(posterior.z_high)
     bound = posterior.bound_nearest_null(BOUND_PROBABILITY) if one_sided else math.nan
-    return exact_cells(analysis) | posterior_cells(posterior, analysis) | {"driven_by_prior": True, "hr_bound": bound}
+    cells = exact_cells(analysis) | posterior_cells(posterior, analysis)
+    return cells | {"driven_by_prior": one_sided, "hr_bound": bound}
 
 
 def posterior_cells(

@@ -42,12 +42,11 @@ def curve_interval_cells(
         log_likelihood = drawn.log_probability(bound)
         return [posterior_cells(combine(log_likelihood, prior), analysis) for prior in priors]
 
-    nearest = {"above": "hr_q025", "below": "hr_q975"}.get(bound)
-    rows = []
-    for cells in _with_error(curve, numbers):
-        limit = cells[nearest] if nearest else math.nan
-        rows.append(exact_cells(analysis) | cells | {"driven_by_prior": True, "hr_bound": limit})
-    return rows
+    rows = [exact_cells(analysis) | cells for cells in _with_error(curve, numbers)]
+    if bound == "within":
+        return rows
+    nearest = "hr_q025" if bound == "above" else "hr_q975"
+    return [cells | {"driven_by_prior": True, "hr_bound": cells[nearest]} for cells in rows]
 
 
 def _with_error(curve: LogRankCurve, numbers: Callable[[LogRankCurve], Numbers]) -> list[Row]:

@@ -105,7 +105,7 @@ def ratio_limits(marks: Sequence[Mark]) -> Limits:
 
 def _mark(row: dict[str, Any]) -> Mark:
     if row["driven_by_prior"]:
-        # An inequality of p bounds one side only; the other limit would be the prior's.
+        # A p below a bound bounds one side only; the other limit would be the prior's.
         away = np.inf if row["hr_bound"] > 1 else 0.0
         lower, upper = sorted((row["hr_bound"], away))
         return Mark(_kind(row["prior"]), median=np.nan, lower=lower, upper=upper)
@@ -146,7 +146,7 @@ def _forest(effects: Sequence[Effect], labels: Labels, *, name: str, source: str
     cut = [row for row in rows for mark in row.marks if mark.upper > limits[1] or mark.lower < limits[0]]
     note = " An arrow head marks an interval that goes on beyond the axis; its numbers are at the right." if cut else ""
     if any(row["driven_by_prior"] for effect in effects for row in effect):
-        note += " “At least” and “at most”: p is printed as an inequality, which bounds one side only."
+        note += " “At least” and “at most”: p is printed as below a bound, which bounds one side only."
     numbers = ". ".join(_effect_numbers(effect, labels) for effect in effects)
     alone = _ALONE_WORDS["printed" if effects[0][0]["source"] in PRINTED_RATIOS else "log_rank"]
     return export(
