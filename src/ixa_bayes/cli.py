@@ -6,6 +6,8 @@ Heavy imports stand inside the commands, so that ``--help`` answers at once.
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGINT, signal
+from threading import Event
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +20,7 @@ from ixa_bayes.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
     import pandas as pd
 
@@ -194,10 +197,12 @@ def audit(
     force: ForceOption = False,
 ) -> None:
     """Find what does not agree in a paper's printed numbers."""
-    from ixa_bayes.files import write_text
+    from ixa_bayes.files import check_free, write_text
     from ixa_bayes.study.audit import audit as find
     from ixa_bayes.study.ledger import read_study
 
+    if output is not None:
+        check_free(output, force=force)
     findings = find(read_study(study))
     _print_findings(findings)
     if output is not None:
@@ -275,15 +280,30 @@ def _progress() -> "Iterator[Callable[[str, int, int], None]]":
     """A progress bar for work of more than two seconds; on Ctrl-C it says that nothing was written."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
-    with Progress(*columns, TimeElapsedColumn(), console=err) as bar:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err) as bar:
         task = bar.add_task("Reading", total=None)
+        stopped = Event()
+
+        def on_interrupt(signum: int, frame: "FrameType | None") -> None:
+            stopped.set()
+            raise KeyboardInterrupt
+
+        def show(step: str, done: int, total: int) -> None:
+            # Compiled code called in between may swallow the exception; the flag stays up.
+            if stopped.is_set():
+                raise KeyboardInterrupt
+            bar.update(task, description=step, completed=done, total=total)
+
+        before = signal(SIGINT, on_interrupt)
         try:
-            yield lambda step, done, total: bar.update(task, description=step, completed=done, total=total)
+            yield show
         except KeyboardInterrupt as interruption:
             bar.stop()
             err.print("Stopped. Nothing was written; results of an earlier run stand as they were.")
             raise typer.Exit(INTERRUPTED) from interruption
+        finally:
+            signal(SIGINT, before)
         bar.update(task, description="Done", completed=1, total=1)
 
 

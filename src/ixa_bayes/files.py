@@ -15,10 +15,9 @@ def write_text(path: Path, text: str, *, force: bool) -> None:
     Raises
     ------
     InputError
-        If the file exists and ``force`` is not given.
+        If the file exists and ``force`` is not given, or it is a folder.
     """
-    if path.exists() and not force:
-        raise InputError([_exists(path)])
+    check_free(path, force=force)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -29,6 +28,20 @@ def write_text(path: Path, text: str, *, force: bool) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def check_free(path: Path, *, force: bool) -> None:
+    """Whether a text file may be written; asked before work whose result goes there.
+
+    Raises
+    ------
+    InputError
+        If there is a folder, or a file and ``force`` is not given.
+    """
+    if path.is_dir():
+        raise InputError([Problem(str(path), "a folder", "a file is written here", "name a file in it")])
+    if path.exists() and not force:
+        raise InputError([_exists(path)])
 
 
 @contextmanager

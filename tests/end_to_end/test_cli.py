@@ -128,6 +128,25 @@ def test_reanalyse_never_replaces_what_it_has_not_written(tmp_path: Path) -> Non
     assert (tmp_path / "mine" / "statistics.csv").exists()
 
 
+def test_a_rerun_asks_before_notes_of_the_users_own_are_lost(tmp_path: Path) -> None:
+    _run("new-study", "mine", cwd=tmp_path)
+    assert _run("reanalyse", "mine", "--output", "out", cwd=tmp_path).returncode == 0
+    (tmp_path / "out" / "my_notes.txt").write_text("precious")
+    assert "Nothing has changed" in _run("reanalyse", "mine", "--output", "out", cwd=tmp_path).stdout
+    refused = _run("reanalyse", "mine", "--output", "out", "--seed", "5", "--force", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "my_notes.txt" in refused.stderr
+    assert (tmp_path / "out" / "my_notes.txt").read_text() == "precious"
+
+
+def test_audit_says_at_once_that_it_cannot_write_a_file_over_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    refused = _run("audit", "zhou2026", "--output", "folder", "--force", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "Traceback" not in refused.stderr
+    assert not refused.stdout
+
+
 def test_an_interrupted_run_says_so_and_writes_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ixa_bayes", "reanalyse", "zhou2026", "--output", "out"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=os.environ | NARROW) as running:

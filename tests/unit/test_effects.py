@@ -2,6 +2,7 @@ import math
 from typing import Any
 
 import pytest
+from scipy.stats import norm
 
 from ixa_bayes.inference.effects import HazardRatioReanalysis, reanalyse_hazard_ratios
 from ixa_bayes.models.analysis import read_model
@@ -104,7 +105,7 @@ def test_without_an_interval_the_standard_error_comes_from_half_of_p(make_study:
     assert ratio.lower is None
 
 
-@pytest.mark.parametrize("p", ["<0.001", "", "NS"])
+@pytest.mark.parametrize("p", ["", "NS", ">0.05"])
 def test_a_ratio_without_a_standard_error_is_named(make_study: StudyMaker, p: str) -> None:
     found, (missing,) = printed_ratios(make_study(HR | {"value": "2.0", "p": p}))
     assert not found
@@ -271,3 +272,18 @@ def test_the_same_seed_gives_the_same_numbers(make_study: StudyMaker, analysis: 
     assert first.equals(again)
     assert first["calibrated_hr"].iloc[0] != other["calibrated_hr"].iloc[0]
     assert first["calibrated_hr"].iloc[0] == pytest.approx(other["calibrated_hr"].iloc[0], rel=0.05)
+
+
+@pytest.mark.parametrize(("p", "edge"), [("<0.001", 0.001), ("0.000", 0.0005)])
+def test_a_ratio_with_a_p_below_a_number_is_read_at_its_edge(make_study: StudyMaker, p: str, edge: float) -> None:
+    bare = WITH_CI | {"lower": "", "upper": "", "interval": "", "p": p}
+    (ratio,), missing = printed_ratios(make_study(bare))
+    assert not missing
+    assert ratio.at_edge
+    # The largest error that the print allows: any smaller p would need a smaller one.
+    assert ratio.log_hazard_ratio / ratio.standard_error == pytest.approx(norm.isf(edge / 2))
+
+
+def test_an_exact_p_is_not_at_an_edge(make_study: StudyMaker) -> None:
+    (ratio,), _ = printed_ratios(make_study(WITH_CI | {"lower": "", "upper": "", "interval": "", "p": "0.020"}))
+    assert not ratio.at_edge

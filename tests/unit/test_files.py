@@ -18,6 +18,12 @@ def test_text_is_not_overwritten_unasked(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_folder_is_no_file_to_write(tmp_path: Path) -> None:
+    for force in (False, True):
+        with pytest.raises(InputError, match="name a file in it"):
+            write_text(tmp_path, "text", force=force)
+
+
 def test_folder_takes_the_place_of_the_old_one_as_a_whole(tmp_path: Path) -> None:
     target = tmp_path / "results"
     with folder_replaced(target) as fresh:

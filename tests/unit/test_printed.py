@@ -77,7 +77,8 @@ def test_negative_values_truncate_towards_zero() -> None:
         ("NS", ">", (0.05, 1.0)),
         ("n.s.", ">", (0.05, 1.0)),
         ("1.0", "=", (0.95, 1.0)),
-        ("0.00", "=", (0.0, 0.005)),
+        ("0.00", "<", (0.0, 0.005)),
+        ("0.000", "<", (0.0, 0.0005)),
     ],
 )
 def test_p_values_with_their_operator(text: str, operator: str, interval: tuple[float, float]) -> None:

@@ -6,7 +6,7 @@ question whether 31/122 prints as ``25.5`` must not be decided by the last bit o
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -141,6 +141,7 @@ def parse_p(text: str) -> PrintedP:
     ----------
     text : str
         ``0.008``, ``=0.008``, ``<0.001``, ``>0.05`` (also with the Unicode operators of print), or ``NS``.
+        ``0.000`` reads as ``<0.0005``.
 
     Raises
     ------
@@ -157,6 +158,9 @@ def parse_p(text: str) -> PrintedP:
     if not 0 <= number.exact <= 1:
         raise ValueError(f"{text!r} is not a p value: it lies outside 0 to 1")
     operator: Operator = match["operator"] or "="  # type: ignore[assignment]  # the pattern allows these five only
+    if operator == "=" and number.exact == 0:
+        # No p value is 0: software prints 0.000 for what rounds to it.
+        return PrintedP(text=text.strip(), operator="<", number=replace(number, exact=number.step / 2))
     return PrintedP(text=text.strip(), operator=operator, number=number)
 
 

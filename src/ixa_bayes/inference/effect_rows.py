@@ -83,6 +83,8 @@ def about_ratio(ratio: PrintedRatio) -> Row:
         printed += f" ({100 * ratio.ci_prob:g}% CI {ratio.lower.text} to {ratio.upper.text})"
     if ratio.p:
         printed += f", p {ratio.p}"
+    if ratio.at_edge:
+        printed += ", read at the edge: the error is at most this"
     return about(ratio.comparison, source=ratio.adjustment, printed=printed, ledger_rows=ratio.ledger_rows)
 
 

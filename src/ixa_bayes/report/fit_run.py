@@ -15,7 +15,7 @@ from ixa_bayes.models.analysis import ModelFile, analysis_from, read_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.report.fit_files import write_fit_files
 from ixa_bayes.report.fit_results import FitResults, fit_results
-from ixa_bayes.report.record import Told, check_output, code_hash, kept, provenance, write_record
+from ixa_bayes.report.record import Told, check_nothing_foreign, check_output, code_hash, kept, provenance, write_record
 from ixa_bayes.report.wording import interval_text, number_text, probability_text, ratio_text
 
 REPORT: Final = "report.html"
@@ -134,6 +134,7 @@ def write_fit(
     if not force and (earlier := kept(output, inputs, seed)) is not None:
         held = private if private.exists() else None
         return FitOutcome(output, True, earlier.headlines, earlier.not_converged, held)
+    check_nothing_foreign(output)
     progress("Sampling (the first fit of a model compiles it: up to 20 seconds)", 0, 3)
     fit = fit_survival(question, seed=seed, identity={"model_file": asked.model.text, "cohort": question.cohort.name})
     progress("Estimands and cross-checks", 1, 3)

@@ -132,6 +132,26 @@ def check_output(output: Path, *, subject: str, sources: Iterable[Path], force: 
         raise InputError([Problem(where, found, "nothing is overwritten unasked", f"{mend}, or add --force")])
 
 
+def check_nothing_foreign(output: Path) -> None:
+    """Refuse to replace a folder into which somebody has put files of their own.
+
+    Raises
+    ------
+    InputError
+        Naming them.
+    """
+    if not (output / RECORD).is_file():
+        return
+    earlier = json.loads((output / RECORD).read_text(encoding="utf-8"))
+    ours = {RECORD, *earlier["files"]}
+    found = (path.relative_to(output) for path in output.rglob("*") if path.is_file())
+    foreign = sorted(path.as_posix() for path in found if path.as_posix() not in ours and not path.name.startswith("."))
+    if foreign:
+        named = ", ".join(foreign[:5]) + (f" and {len(foreign) - 5} more" if len(foreign) > 5 else "")
+        rule = "the folder is replaced as a whole, and these are no results"
+        raise InputError([Problem(f"--output {output}", named, rule, "move them elsewhere, or choose another folder")])
+
+
 def code_hash() -> str:
     """One hash over the package's own files, so that a changed formula never leaves an old number standing."""
     digest = hashlib.sha256()

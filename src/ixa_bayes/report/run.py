@@ -19,7 +19,7 @@ from ixa_bayes.models.analysis import ModelFile, models_for
 from ixa_bayes.models.effects import EffectAnalysis
 from ixa_bayes.models.response_analysis import ResponseAnalysis
 from ixa_bayes.report.headlines import headlines
-from ixa_bayes.report.record import Told, check_output, code_hash, kept, provenance, write_record
+from ixa_bayes.report.record import Told, check_nothing_foreign, check_output, code_hash, kept, provenance, write_record
 from ixa_bayes.report.results import Results
 from ixa_bayes.study.audit import audit
 from ixa_bayes.study.ledger import Study, read_study
@@ -98,6 +98,7 @@ def reanalyse(
     inputs = _inputs(read, models)
     if not force and (earlier := kept(output, inputs, seed)) is not None:
         return Outcome(output / REPORT, True, earlier.headlines, earlier.not_converged)
+    check_nothing_foreign(output)
     results = compute(read, models, seed=seed, inputs=inputs, progress=progress)
     outcome = Outcome(output / REPORT, unchanged=False, headlines=headlines(results), not_converged=_failed(results))
     with folder_replaced(output) as fresh:

@@ -50,6 +50,9 @@ class PrintedRatio:
         Printed p value, empty if none.
     ledger_rows : tuple of str
         The row with the interval first, then its repeats elsewhere in the paper.
+    at_edge : bool
+        Whether p is printed as ``<`` a number and there is no interval: the standard error is then the largest
+        that the print allows, and the evidence at least as strong as it is taken to be.
     """
 
     comparison: Comparison
@@ -62,6 +65,7 @@ class PrintedRatio:
     standard_error: float
     p: str
     ledger_rows: tuple[str, ...]
+    at_edge: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,8 @@ def printed_ratios(study: Study) -> tuple[list[PrintedRatio], list[NotExtractabl
     Notes
     -----
     The standard error is (ln U - ln L) / 2z; without an interval it is ln HR / z with z from half
-    the printed two-sided p value (Parmar et al. 1998, Statistics in Medicine 17:2815, section 3).
+    the printed two-sided p value (Parmar et al. 1998, Statistics in Medicine 17:2815, section 3), at the edge
+    of a p value printed as ``<``.
     """
     rows = (row for row in records(study.used()) if row["kind"] == "hazard_ratio")
     found: list[PrintedRatio] = []
@@ -131,7 +136,11 @@ def printed_ratios(study: Study) -> tuple[list[PrintedRatio], list[NotExtractabl
         found += ratios
         if not ratios:
             ids = tuple(row["id"] for row in printed)
-            missing.append(NotExtractable(comparison, "neither a finite interval nor an exact p value is printed", ids))
+            missing.append(
+                NotExtractable(
+                    comparison, "neither a finite interval nor a p value that bounds its error is printed", ids
+                )
+            )
     return found, missing
 
 
@@ -191,9 +200,10 @@ def _has_finite_interval(row: Row) -> bool:
 
 def _ratio_from_p(adjustment: str, rows: Sequence[Row]) -> Iterator[PrintedRatio]:
     for row in rows:
-        if not row["p"] or parse_p(row["p"]).operator != "=":
+        if not row["p"] or parse_p(row["p"]).operator not in ("=", "<", "<="):
             continue
-        p, hazard_ratio = parse_p(row["p"]).number.value, number(row["value"])
+        printed, hazard_ratio = parse_p(row["p"]), number(row["value"])
+        p = printed.number.value
         if not 0 < p < 1 or hazard_ratio.exact == 1:
             continue
         log_hazard_ratio = math.log(hazard_ratio.value)
@@ -208,5 +218,6 @@ def _ratio_from_p(adjustment: str, rows: Sequence[Row]) -> Iterator[PrintedRatio
             standard_error=abs(log_hazard_ratio) / z_from_p(p),
             p=row["p"],
             ledger_rows=(row["id"], *(other["id"] for other in rows if other is not row)),
+            at_edge=printed.operator != "=",
         )
         return
