@@ -48,7 +48,8 @@ def test_html_in_labels_is_escaped(page: str) -> None:
     assert "script" not in tags
     assert "i" not in tags
     assert "alert(&#39;marker&#39;)" in page
-    assert "A toy &lt;b&gt;model&lt;/b&gt;" in page
+    assert "b" not in tags
+    assert "<h1>A toy &lt;b&gt;model&lt;/b&gt;</h1>" in page
 
 
 def test_every_internal_link_reaches_an_anchor_and_no_id_is_used_twice(page: str) -> None:
@@ -169,6 +170,12 @@ def test_a_median_that_rests_on_few_is_kept_back(real: FitResults) -> None:
             few = rows.weight[rows.upper >= row[bound]].sum() < 5
             hidden = np.isnan(real.curves.loc[index, bound])
             assert hidden == (few or np.isnan(row[bound]))
+
+
+def test_nothing_of_a_row_that_is_kept_back_is_told(real: FitResults) -> None:
+    hidden = real.curves[real.curves["note"].str.startswith("fewer than 5 patients")]
+    assert "median" in set(hidden[hidden["level"] == "not known"]["quantity"])
+    assert hidden[["n_at_risk", "estimate", "lower", "upper", "standard_error"]].isna().all(axis=None)
 
 
 def test_a_method_without_an_answer_says_why(simulated: FitResults) -> None:
