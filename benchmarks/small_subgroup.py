@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.crosscheck.cox import cox
 from ixa_bayes.crosscheck.firth import firth_cox
+from ixa_bayes.crosscheck.observations import NotAvailableError
 from ixa_bayes.inference.sampling import SamplerSettings, sample
 from ixa_bayes.inference.survival import parameters_of, question_of, survival_program
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
@@ -131,15 +132,20 @@ def run(truth: float, n_cohorts: int, seed: int) -> pd.DataFrame:
         table = cohort(truth, rng)
         events = {"events": table["os_event"].sum(), "events_small": table.loc[table[SMALL] == 1, "os_event"].sum()}
         for method, estimate in methods.items():
-            rows.append({"cohort": index, "method": method} | events | vars(estimate(table, index)))
+            try:
+                found = estimate(table, index)
+            except NotAvailableError:  # counted as no answer
+                found = Estimate(math.nan, math.nan, math.nan)
+            rows.append({"cohort": index, "method": method} | events | vars(found))
     return pd.DataFrame(rows)
 
 
 def summarise(estimates: pd.DataFrame, truth: float) -> pd.DataFrame:
     """Bias, error, coverage and width of each method, each with its Monte Carlo standard error.
 
-    ``no_answer`` counts cohorts where the estimate is infinite or a limit is missing; they are in ``median_error``
-    (median absolute error, infinite estimates included) and in no other average.
+    ``no_answer`` counts cohorts where the estimate is infinite or missing or a limit is missing; they are in
+    ``median_error`` (median absolute error, which is infinite in them unless there is a finite estimate) and in no
+    other average.
     """
     rows = []
     for method, found in estimates.groupby("method", sort=False):
@@ -161,7 +167,7 @@ def summarise(estimates: pd.DataFrame, truth: float) -> pd.DataFrame:
                 "bias_mcse": kept.std(ddof=1) / np.sqrt(n),
                 "rmse": rmse,
                 "rmse_mcse": (kept**2).std(ddof=1) / np.sqrt(n) / (2 * rmse),
-                "median_error": np.median(np.abs(error)),
+                "median_error": np.median(np.nan_to_num(np.abs(error), nan=np.inf)),
                 "coverage": covers.mean(),
                 "coverage_mcse": np.sqrt(covers.mean() * (1 - covers.mean()) / n),
                 "mean_width": (good["upper"] - good["lower"]).mean(),
