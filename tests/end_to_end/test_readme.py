@@ -39,10 +39,14 @@ def _plain(text: str) -> str:
 
 
 def _run(*arguments: str, cwd: Path) -> str:
+    return _plain(_printed(*arguments, cwd=cwd))
+
+
+def _printed(*arguments: str, cwd: Path) -> str:
     command = [sys.executable, "-m", "ixa_bayes", *arguments]
     done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, env=os.environ | {"NO_COLOR": "1"})
     assert done.returncode == 0, done.stderr
-    return _plain(done.stdout)
+    return done.stdout
 
 
 def _write_example(where: Path, *, adjudicated: bool) -> None:
@@ -86,6 +90,23 @@ def test_headlines_of_the_built_in_study_are_those_quoted(hostile_results: "Resu
     assert report == "Report: results/zhou2026/report.html"
     for number in re.findall(r"(?:with|keeps)\s+(\d+\.\d+ \(\d+\.\d+ to \d+\.\d+\))", README):
         assert f"for a sceptic HR {number}" in "\n".join(quoted)
+
+
+@pytest.mark.compiles
+def test_the_fit_of_the_example_is_what_is_quoted(tmp_path: Path) -> None:
+    printed = _printed("fit", "pfs_weibull", "--cohort", "example_cohort", "--output", "results/example", cwd=tmp_path)
+    quoted = _quoted("Prior: median of the reference profile").splitlines()
+    found = printed.splitlines()
+    assert quoted[:3] == found[:3]
+    assert quoted[-2:] == found[-2:]
+    # Draws of the sampler are the same on one machine only; on another the last digit may differ.
+    assert [line.split(":")[0] for line in quoted] == [line.split(":")[0] for line in found]
+    for told, now in zip(quoted[3:-2], found[3:-2], strict=True):
+        assert _numbers(now) == pytest.approx(_numbers(told), rel=0.1, abs=0.02), now
+
+
+def _numbers(line: str) -> list[float]:
+    return [float(number) for number in re.findall(r"\d+\.\d+", line)]
 
 
 def test_every_name_linked_or_called_exists() -> None:
