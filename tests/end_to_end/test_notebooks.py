@@ -51,3 +51,11 @@ def test_text_of_the_published_reanalysis_agrees_with_its_numbers() -> None:
     assert "53/84 = 63.1%" in output
     assert "1.42" in output, "the text calls the sceptic's hazard ratio of triple-class refractoriness 1.4"
     assert "4.97" in output, "scepticism limit of 20.46 (2.97 to 140.80)"
+
+
+def test_text_of_your_own_cohort_agrees_with_its_numbers() -> None:
+    cells = [output for cell in _executed(NOTEBOOKS[1]).cells for output in cell.get("outputs", [])]
+    (table,) = [text for cell in cells if "p_gt_1" in (text := cell.get("data", {}).get("text/plain", ""))]
+    limits = {line.split()[1]: [float(cell) for cell in line.split()[-4:-1]] for line in table.splitlines()[1:]}
+    assert limits["karno_10"][2] < 1, "better performance is protective"
+    assert limits["treatment_2"][1] < 0.95 < 1.1 < limits["treatment_2"][2], "1 lies well inside"
