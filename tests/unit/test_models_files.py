@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -61,7 +62,7 @@ def test_faults_name_file_and_key(tmp_path: Path, hazard_ratios: str, old: str, 
     with pytest.raises(InputError) as error:
         read_model(path)
     (problem,) = error.value.problems
-    assert problem.where == (f"{path}, key {key}" if key else str(path))
+    assert re.sub(r", line \d+", "", problem.where) == (f"{path}, key {key}" if key else str(path))
 
 
 def test_a_study_replaces_and_adds_models(make_study: StudyMaker, hazard_ratios: str) -> None:

@@ -14,8 +14,9 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ixa_bayes.errors import InputError
-from ixa_bayes.study.definition import Name, Text, problems_of, read_toml
+from ixa_bayes.study.definition import Name, Text
 from ixa_bayes.study.hints import did_you_mean
+from ixa_bayes.study.toml_files import problems_of, read_toml
 
 DESCRIPTION_FILE: Final = "cohort.toml"
 EvidenceKind = Literal["patients", "simulated", "pseudo_cohort", "digitised"]
@@ -244,4 +245,4 @@ def check_description(content: Mapping[str, Any], *, where: Path) -> CohortDescr
     try:
         return CohortDescription.model_validate(content)
     except ValidationError as error:
-        raise InputError(problems_of(error, path=where)) from error
+        raise InputError(problems_of(error, path=where, model=CohortDescription)) from error

@@ -10,9 +10,9 @@ from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.models.effects import EffectAnalysis
 from ixa_bayes.models.response_analysis import ResponseAnalysis
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
-from ixa_bayes.study.definition import problems_of, read_toml
 from ixa_bayes.study.ledger import Study, study_from
 from ixa_bayes.study.locate import builtin_names, locate
+from ixa_bayes.study.toml_files import problems_of, read_toml
 
 Analysis = EffectAnalysis | ResponseAnalysis | SurvivalAnalysis
 KINDS: dict[str, type[EffectAnalysis] | type[ResponseAnalysis] | type[SurvivalAnalysis]] = {
@@ -57,8 +57,8 @@ def read_model(name: str | Path) -> ModelFile:
 
     Examples
     --------
-    >>> from ixa_bayes.models.analysis import read_model
-    >>> [prior.name for prior in read_model("orr").analysis.priors]
+    >>> import ixa_bayes as ib
+    >>> [prior.name for prior in ib.read_model("orr").analysis.priors]
     ['uniform', 'jeffreys', 'sceptical', 'enthusiastic']
     """
     path = locate(name, "model")
@@ -71,7 +71,7 @@ def read_model(name: str | Path) -> ModelFile:
     try:
         analysis = KINDS[str(kind)].model_validate(content)
     except ValidationError as error:
-        raise InputError(problems_of(error, path=path)) from error
+        raise InputError(problems_of(error, path=path, model=KINDS[str(kind)])) from error
     raw = path.read_bytes()
     return ModelFile(analysis, path, raw.decode("utf-8-sig"), hashlib.sha256(raw).hexdigest())
 

@@ -4,17 +4,15 @@ The definition holds words and structure only. Numbers stand in ``statistics.csv
 printed, so that no number is typed twice.
 """
 
-import tomllib
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PureWindowsPath
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from ixa_bayes.errors import InputError, Problem
+from ixa_bayes.errors import InputError
 from ixa_bayes.study.hints import did_you_mean
-from ixa_bayes.study.text_files import read_text
+from ixa_bayes.study.toml_files import Key, KeyFault, KeyFaultsError, problems_of, read_toml
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 LevelName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$", max_length=60)]
@@ -85,14 +83,21 @@ class Factor(_Strict):
 
     @model_validator(mode="after")
     def _levels_exist(self) -> Self:
-        named = {"reference": self.reference}
-        if self.split_by is not None:
-            named |= {"split_by.having": self.split_by.having, "split_by.lacking": self.split_by.lacking}
-        for role, level in named.items():
-            if level is not None and level not in self.levels:
-                raise ValueError(f"{role} {_named(level, self.levels)} is not one of the levels {list(self.levels)}")
-        if self.split_by is not None and {self.split_by.having, self.split_by.lacking} != set(self.levels):
-            raise ValueError("split_by names both levels of a factor that has two")
+        split = self.split_by
+        named: dict[Key, str | None] = {("reference",): self.reference}
+        if split is not None:
+            named |= {("split_by", "having"): split.having, ("split_by", "lacking"): split.lacking}
+        faults = [
+            _among(key, level, "a level of the factor", self.levels)
+            for key, level in named.items()
+            if level is not None and level not in self.levels
+        ]
+        if split is not None and not faults and {split.having, split.lacking} != set(self.levels):
+            rule = "names both levels of a factor that has two"
+            mend = "name the level of patients with the endpoint as having, the other as lacking"
+            faults.append(KeyFault(("split_by",), f"levels {', '.join(self.levels)}", rule, mend))
+        if faults:
+            raise KeyFaultsError(faults)
         return self
 
 
@@ -184,34 +189,36 @@ class StudyDefinition(_Strict):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        faults = [*self._population_faults(), *self._endpoint_faults()]
-        for nested in self.nesting:
-            faults += self._subgroup_faults("nesting.inner", nested.inner.factor, nested.inner.level)
-            faults += self._subgroup_faults("nesting.outer", nested.outer.factor, nested.outer.level)
+        faults = [*self._population_faults(), *self._endpoint_faults(), *self._split_faults()]
+        for index, nested in enumerate(self.nesting):
+            faults += self._subgroup_faults(("nesting", index, "inner"), nested.inner.factor, nested.inner.level)
+            faults += self._subgroup_faults(("nesting", index, "outer"), nested.outer.factor, nested.outer.level)
         if faults:
-            raise ValueError("; ".join(faults))
+            raise KeyFaultsError(faults)
         return self
 
-    def _population_faults(self) -> Iterator[str]:
+    def _population_faults(self) -> Iterator[KeyFault]:
         if self.main_population not in self.populations:
-            named = _named(self.main_population, self.populations)
-            yield f"main_population {named} is not among populations {list(self.populations)}"
+            yield _among(("main_population",), self.main_population, "a population", self.populations)
         for name, population in self.populations.items():
+            key = ("populations", name)
             if population.parent is not None and population.parent not in self.populations:
-                yield f"populations.{name}.parent {_named(population.parent, self.populations)} is not a population"
+                yield _among((*key, "parent"), population.parent, "a population", self.populations)
             if (population.factor is None) != (population.level is None):
-                yield f"populations.{name} needs factor and level together"
+                given, other = ("factor", "level") if population.level is None else ("level", "factor")
+                yield KeyFault(
+                    (*key, given), f"{given} without {other}", "factor and level come together", f"add {other}"
+                )
             elif population.factor is not None and population.level is not None:
-                yield from self._subgroup_faults(f"populations.{name}", population.factor, population.level)
+                yield from self._subgroup_faults(key, population.factor, population.level)
             if self._is_own_ancestor(name):
-                yield f"populations.{name} is its own ancestor"
+                rule = "a population is a part of its parent, never of itself"
+                yield KeyFault((*key, "parent"), repr(population.parent), rule, "correct or remove this parent")
 
-    def _endpoint_faults(self) -> Iterator[str]:
+    def _endpoint_faults(self) -> Iterator[KeyFault]:
         if PATIENTS in self.endpoints:
-            yield f"endpoints.{PATIENTS} is reserved: it counts who belongs to a population or a subgroup"
-        of_kind: dict[str, set[str]] = defaultdict(set)
-        for name, endpoint in self.endpoints.items():
-            of_kind[endpoint.kind].add(name)
+            rule = "this name is reserved: it counts who belongs to a population or a subgroup"
+            yield KeyFault(("endpoints", PATIENTS), repr(PATIENTS), rule, "choose another name")
         for name, endpoint in self.endpoints.items():
             named: dict[str, tuple[tuple[str, ...], EndpointKind]] = {
                 "evaluable": ((endpoint.evaluable,) if endpoint.evaluable else (), "binary"),
@@ -220,23 +227,28 @@ class StudyDefinition(_Strict):
                 "includes": (endpoint.includes, "time_to_event"),
             }
             for role, (others, kind) in named.items():
-                for other in sorted(set(others) - of_kind[kind]):
-                    named_words = _named(other, of_kind[kind])
-                    yield f"endpoints.{name}.{role} names {named_words}, which is not a {kind} endpoint"
+                known = self._of_kind(kind)
+                for other in sorted(set(others) - set(known)):
+                    yield _among(("endpoints", name, role), other, f"an endpoint of kind {kind}", known)
             if endpoint.includes and endpoint.kind != "time_to_event":
-                yield f"endpoints.{name}.includes is for time_to_event endpoints; a binary one has components"
+                rule, mend = "includes is for time_to_event endpoints", "a binary endpoint has components or within"
+                yield KeyFault(("endpoints", name, "includes"), f"kind {endpoint.kind}", rule, mend)
 
+    def _split_faults(self) -> Iterator[KeyFault]:
+        binary = self._of_kind("binary")
         for name, factor in self.factors.items():
-            if factor.split_by is not None and factor.split_by.endpoint not in of_kind["binary"]:
-                words = _named(factor.split_by.endpoint, of_kind["binary"])
-                yield f"factors.{name}.split_by names {words}, which is not a binary endpoint"
+            if factor.split_by is not None and factor.split_by.endpoint not in binary:
+                key = ("factors", name, "split_by", "endpoint")
+                yield _among(key, factor.split_by.endpoint, "an endpoint of kind binary", binary)
 
-    def _subgroup_faults(self, where: str, factor: str, level: str) -> list[str]:
+    def _of_kind(self, kind: EndpointKind) -> list[str]:
+        return [name for name, endpoint in self.endpoints.items() if endpoint.kind == kind]
+
+    def _subgroup_faults(self, key: Key, factor: str, level: str) -> list[KeyFault]:
         if factor not in self.factors:
-            return [f"{where} names factor {_named(factor, self.factors)}, which is not among {list(self.factors)}"]
+            return [_among((*key, "factor"), factor, "a factor", self.factors)]
         if level not in self.factors[factor].levels:
-            levels = list(self.factors[factor].levels)
-            return [f"{where} names level {_named(level, levels)}; factor {factor!r} has {levels}"]
+            return [_among((*key, "level"), level, f"a level of factor {factor}", self.factors[factor].levels)]
         return []
 
     def _is_own_ancestor(self, name: str) -> bool:
@@ -249,58 +261,11 @@ class StudyDefinition(_Strict):
         return False
 
 
-def _named(word: str, known: Iterable[str]) -> str:
+def _among(key: Key, word: str, what: str, known: Iterable[str]) -> KeyFault:
     """A name that does not exist, with the one that was probably meant."""
-    close = did_you_mean(word, known)
-    return f"{word!r} ({close}?)" if close else repr(word)
-
-
-def read_toml(path: Path) -> dict[str, object]:
-    """Read a TOML file.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, not UTF-8 or not TOML; the message names file and line.
-    """
-    text = read_text(path, if_absent="check the path, or write a template with `ixa-bayes new-study`")
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(
-            [Problem(str(path), str(error), "the file must be TOML", "correct the line it names")]
-        ) from error
-
-
-def problems_of(error: ValidationError, *, path: Path) -> list[Problem]:
-    """Translate what pydantic found in a TOML file into problems with a place and a mend."""
-    problems = []
-    for fault in error.errors():
-        key = ".".join(str(part) for part in fault["loc"])
-        where = f"{path}, key {key}" if key else str(path)
-        if fault["type"] == "missing":
-            problem = Problem(where, "no such key", f"key {key} is missing", _how_to_add(fault["loc"]))
-        else:
-            unknown_key = fault["type"] == "extra_forbidden"
-            problem = Problem(
-                where,
-                found=repr(fault["input"])[:80] if key else "keys that do not fit together",
-                rule=fault["msg"].removeprefix("Value error, "),
-                mend="remove the key or correct its name" if unknown_key else "correct the key",
-            )
-        problems.append(problem)
-    return problems
-
-
-def _how_to_add(key: tuple[int | str, ...]) -> str:
-    match key:
-        case ("time_unit",):
-            allowed = get_args(TimeUnit)
-        case ("endpoints", _, "kind"):
-            allowed = get_args(EndpointKind)
-        case _:
-            return "add it"
-    return f"add it with one of {', '.join(allowed)}"
+    names = list(known)
+    rule = f"must be {what}: {', '.join(names) or 'there is none'}"
+    return KeyFault(key, repr(word), rule, did_you_mean(word, names) or "correct the name, or define it")
 
 
 def read_definition(path: Path) -> StudyDefinition:
@@ -315,4 +280,4 @@ def read_definition(path: Path) -> StudyDefinition:
     try:
         return StudyDefinition.model_validate(content)
     except ValidationError as error:
-        raise InputError(problems_of(error, path=path)) from error
+        raise InputError(problems_of(error, path=path, model=StudyDefinition)) from error

@@ -17,6 +17,7 @@ from ixa_bayes.study.definition import PATIENTS, StudyDefinition, read_definitio
 from ixa_bayes.study.hints import did_you_mean, shown
 from ixa_bayes.study.ledger_rows import COLUMNS, IMPOSSIBLE, IN_UNIT, SCHEMA, Row, faults_of_row
 from ixa_bayes.study.locate import locate
+from ixa_bayes.study.toml_files import place_of
 
 MOST_ROWS: Final = 10_000
 """More than any paper prints; the audit compares rows with each other and would take hours on a wrong file."""
@@ -238,18 +239,21 @@ def _adjudication_problems(table: pd.DataFrame, definition: StudyDefinition, *, 
     rows = {row["id"]: row for row in records(table)}
     cells: dict[str, dict[str, int]] = {}
     for index, adjudication in enumerate(definition.adjudications):
-        where, row, field = f"{path}, key adjudications.{index}", adjudication.row, adjudication.field
+        key, row, field = ("adjudications", index), adjudication.row, adjudication.field
         if row not in rows:
-            yield Problem(where, repr(row), "must be the id of a ledger row", "correct the id")
+            mend = did_you_mean(row, rows) or "correct the id"
+            yield Problem(place_of(key, path=path), repr(row), "must be the id of a ledger row", mend)
         elif field in cells.setdefault(row, {}):
-            yield Problem(where, f"{row}.{field} twice", "a cell is adjudicated once", "merge the two")
+            rule = "a cell is adjudicated once"
+            yield Problem(place_of(key, path=path), f"{row}.{field} twice", rule, "merge the two")
         else:
             cells[row][field] = index
     for row, fields in cells.items():
         used = {field: definition.adjudications[index].used for field, index in fields.items()}
         for fault in faults_of_row(rows[row] | used | _no_longer_impossible(rows[row])):
             index = fields.get(fault.column, min(fields.values()))
-            yield Problem(f"{path}, key adjudications.{index} ({fault.column})", fault.found, fault.rule, fault.mend)
+            where = f"{place_of(('adjudications', index), path=path)} ({fault.column})"
+            yield Problem(where, fault.found, fault.rule, fault.mend)
 
 
 def _no_longer_impossible(row: Row) -> Row:
@@ -259,6 +263,6 @@ def _no_longer_impossible(row: Row) -> Row:
 
 def _literature_problems(definition: StudyDefinition, *, folder: Path) -> Iterator[Problem]:
     if definition.literature is not None and not (folder / definition.literature).is_dir():
-        where = f"{folder / DEFINITION_FILE}, key literature"
+        where = place_of(("literature",), path=folder / DEFINITION_FILE)
         rule = "must be a folder, named relative to the study's"
         yield Problem(where, repr(definition.literature), rule, "correct it, or remove the key to use no literature")
