@@ -16,13 +16,12 @@ from ixa_bayes.inference.survival import (
     judged,
     log_prior,
     parameters_of,
-    pointwise_log_likelihood,
     question_of,
+    unit_log_likelihood,
 )
 from ixa_bayes.inference.survival_prior import implied_by_prior
 from ixa_bayes.models.analysis import read_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
-from ixa_bayes.models.survival_rows import ROW
 from ixa_bayes.report.fit_results import FitResults, fit_results
 from ixa_bayes.report.record import Provenance
 
@@ -86,7 +85,7 @@ def question(
         "name": "toy",
         "evidence_kind": evidence_kind,
         "columns": {"weight": "weight"} if "weight" in people else {},
-        "endpoints": {"pfs": {"label": "Progression <i>free</i>", "time_lower": "pfs_time_lower"}},
+        "endpoints": {"pfs": {"label": "Progression <i>free</i>"}},
         "covariates": {
             "marker": {"kind": "binary"},
             "stage": {"kind": "categorical", "levels": ["a", "b", "c"], "reference": "a"},
@@ -137,7 +136,7 @@ def written_fit(asked: SurvivalQuestion, *, apart: float = 0.0, level: float = 0
         "energy": (("chain", "draw"), rng.normal(size=size)),
         "diverging": (("chain", "draw"), np.zeros(size, dtype=bool)),
     }
-    terms = pointwise_log_likelihood(parameters, asked).assign_coords({ROW: asked.design.rows})
+    terms = unit_log_likelihood(parameters, asked)
     posterior = xr.DataTree.from_dict(
         {
             "posterior": parameters,

@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from ixa_bayes.models.survival_analysis import NormalPrior, StudentTPrior
+from ixa_bayes.models.survival_analysis import HorseshoePrior, NormalPrior, StudentTPrior
 from ixa_bayes.models.survival_rows import ROW
 from ixa_bayes.report.fit_figures import draw_fit
 from ixa_bayes.report.fit_files import REPORT, explain, readme, tables_of, write_fit_files
 from ixa_bayes.report.fit_page import render_fit_page
 from ixa_bayes.report.fit_results import FitResults
 from ixa_bayes.report.fit_summary import fit_findings
-from ixa_bayes.report.fit_words import direction_of, estimate_text, prior_words
+from ixa_bayes.report.fit_words import direction_of, estimate_text, months_text, prior_words
 
 from .fits import COVARIATES, ID, RARE, patients, question, results_of, written_fit
 from .pages import Outline, text_of
@@ -257,6 +257,23 @@ def test_cohorts_with_no_event_one_or_only_events_have_a_page(events: int, evide
         assert "fewer than 5 with the event" in shown
 
 
+def test_a_patient_with_several_rows_is_counted_once() -> None:
+    once = patients().drop(columns="pfs_time_lower")
+    early = once.assign(pfs_entry=0.0, pfs_time=once["pfs_time"] / 2, pfs_event=0)
+    late = once.assign(pfs_entry=once["pfs_time"] / 2, sex=np.where(np.arange(len(once)) < 20, "male", once["sex"]))
+    covariates = {name: COVARIATES[name] for name in ("sex", "stage")}
+    asked = question(table=pd.concat([early, late]), covariates=covariates)
+    results = results_of(written_fit(asked))
+    whole, *levels = results.patients.to_dict("records")
+    assert (asked.rows.n, whole["n"], whole["n_events"]) == (180, 90, once["pfs_event"].sum())
+    by_sex = {row["level"]: row["n"] for row in levels if row["factor"] == "sex"}
+    assert by_sex["0"] == (once["sex"] == "female").sum()
+    assert by_sex["1"] == ((once["sex"] == "male") | (np.arange(90) < 20)).sum()
+    page = render_fit_page(results, draw_fit(results))
+    assert 'id="figure-survival"' in page
+    assert 'id="figure-predictive_check"' not in page  # later covariates are not known, so nothing can be replicated
+
+
 @pytest.mark.parametrize("size", [1, 4])
 def test_a_cohort_of_very_few_has_a_page(size: int) -> None:
     for evidence_kind in ("simulated", "patients"):
@@ -278,6 +295,23 @@ def test_a_cohort_of_very_few_has_a_page(size: int) -> None:
 )
 def test_a_direction_in_words(p: float, words: str) -> None:
     assert direction_of(p) == words
+
+
+def test_months_in_words() -> None:
+    assert months_text(1680.4) == "1,680"
+    assert months_text(12.06) == "12.1"
+
+
+def test_a_shared_prior_is_named_and_cited(simulated: FitResults) -> None:
+    shared = HorseshoePrior(kind="horseshoe", covariates=("sex",), source="test")
+    assert prior_words(shared).startswith("regularised horseshoe over a set: global scale 0.5")
+    asked = simulated.fit.question
+    analysis = asked.analysis.model_copy(update={"shrinkage": shared})
+    fit = replace(simulated.fit, question=replace(asked, analysis=analysis))
+    page = text_of(render_fit_page(replace(simulated, fit=fit), []))
+    assert "the regularised horseshoe ( Piironen and Vehtari 2017 )" in page
+    assert "at most 0.5% of draws diverge" in page
+    assert "at most 0.1% of draws diverge" in text_of(render_fit_page(simulated, []))
 
 
 def test_a_prior_in_words() -> None:

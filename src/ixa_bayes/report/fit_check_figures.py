@@ -48,7 +48,7 @@ def _predictive(results: FitResults) -> DrawnFigure:
     return export(
         Figure(
             "predictive_check",
-            title="Could the model have made this cohort?",
+            title="The cohort beside cohorts that the model makes",
             alt=f"Kaplan-Meier curve of the cohort over those of {check.n} cohorts that the model makes. Share of them "
             f"above the cohort's: {told or 'not known'}.",
             caption="Kaplan-Meier of the cohort over the Kaplan-Meier curves of cohorts drawn from the posterior: the "
@@ -76,10 +76,10 @@ def _calibration(results: FitResults) -> DrawnFigure:
     return export(
         Figure(
             "calibration",
-            title="Are the predictions calibrated?",
+            title="Calibration: each patient predicted from the others",
             alt=f"Difference between the observed and the predicted distribution; it {verdict} its 95% band. Largest "
             f"difference {check.share[furthest] - check.at[furthest]:+.2f} at {check.at[furthest]:.2f}.",
-            caption="Each patient is predicted from the others (leave-one-out probability integral transform). Among "
+            caption="Leave-one-out probability integral transform. Among "
             "well-made predictions, half of the events come by the time at which the model put the probability at one "
             f"half, and so for every probability. The curve {verdict} the band in which all of it lies with 95% "
             "probability if the model is right. Censored patients are spread over what they leave open.",

@@ -132,7 +132,7 @@ def _chains(results: FitResults) -> DrawnFigure:
     return export(
         Figure(
             "chains",
-            title=f"Do the {n_chains} chains agree?",
+            title=f"Traces and ranks of the {n_chains} chains",
             alt=f"Traces and rank histograms of {', '.join(chosen)}. Largest R-hat {worst:.3f}.",
             caption=f"Left: the draws in their order{f', every {every}th' if every > 1 else ''}, a colour per chain; "
             "chains that lie over each other like noise found the same answer. Right: how many draws of each chain "

@@ -98,7 +98,7 @@ def _ratios(results: FitResults) -> Iterator[SummaryFinding]:
         named.append(f"and {count_text(len(rows) - MOST_NAMED, 'more hazard ratio')}")
     yield SummaryFinding(
         headline=f"{len(clear)} of {count_text(len(rows), 'hazard ratio')} "
-        f"{'has' if len(rows) == 1 else 'have'} a clear direction",
+        f"{'has' if 1 in (len(rows), len(clear)) else 'have'} a clear direction",
         text="Each adjusted for the others, smallest subgroup first:",
         items=tuple(named),
         more=f"Clear means that one side of 1 has a probability of at least {probability_text(CLEAR)}; an interval "

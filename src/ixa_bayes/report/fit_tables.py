@@ -1,5 +1,6 @@
 """Tables of a report on a fit: estimands, patients, priors and diagnostics, worded for the page."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -8,10 +9,9 @@ from ixa_bayes.cohort.summary import SMALL_CELL
 from ixa_bayes.models.survival_analysis import MedianPrior, PiecewiseBaseline, WeibullBaseline
 from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, evidence_words, records_of, table_of_rows
 from ixa_bayes.report.fit_results import FitResults
-from ixa_bayes.report.fit_words import FitWords, estimate_text, prior_words
+from ixa_bayes.report.fit_words import FitWords, estimate_text, months_text, prior_words
 from ixa_bayes.report.wording import (
     interval_text,
-    number_text,
     percent_text,
     probability_text,
     ratio_text,
@@ -194,6 +194,7 @@ def prior_table(results: FitResults) -> DisplayTable:
 def implied_table(results: FitResults) -> DisplayTable:
     """What the priors imply for patients."""
     words = FitWords(results.fit.question)
+    by_unit: dict[str, Callable[[float], str]] = {"ratio": ratio_text, "months": months_text}
     people = {"reference_profile": "reference profile", "cohort": "the cohort's patients, on average"}
     rows = []
     for row in records_of(results.implied):
@@ -202,7 +203,7 @@ def implied_table(results: FitResults) -> DisplayTable:
         else:
             what = "Median, months" if row["estimand"] == "median" else f"Event-free at {row['time']:g} months"
             told, group = f"{what}: {people[row['population']]}", "Survival"
-        word = {"ratio": ratio_text, "months": number_text}.get(row["unit"], percent_text)
+        word = by_unit.get(row["unit"], percent_text)
         interval = interval_text(word(row["q025"]), word(row["q975"]))
         rows.append(DisplayRow((told, word(row["median"]), interval), group=group))
     columns = [Column("Of what"), Column("Median", numeric=True), Column("95% of the belief", numeric=True)]

@@ -105,6 +105,11 @@ def estimate_text(row: Mapping[str, Any]) -> str:
     return f"{middle} ({interval_text(low, high)})"
 
 
+def months_text(months: float) -> str:
+    """Months to three significant digits; a prior may reach thousands of them."""
+    return f"{months:,.0f}" if months >= 999.5 else number_text(months)
+
+
 def prior_words(prior: BaseModel) -> str:
     """A prior of a log hazard ratio with its numbers."""
     numbers = prior.model_dump()
