@@ -38,7 +38,7 @@ from ixa_bayes.study.log_rank import LogRankPrint
 FORMULA: Final = "log_rank_formula"
 CALIBRATED: Final = "log_rank_calibrated"
 EDGE: Final = "_edge"
-_CURVE_FACTOR: Final = 4
+_CURVE_FACTOR: Final = 5
 """Cohorts of a curve, which speak of all hazard ratios, for each cohort of the calibration, which speaks of one."""
 
 
