@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
 from numpy.typing import NDArray
 from scipy.stats import binom, gaussian_kde, rankdata
@@ -43,37 +44,20 @@ def _prior_to_posterior(results: FitResults) -> DrawnFigure:
     limits = _limits(ratios)
     log_ratio = np.linspace(np.log(limits[0]), np.log(limits[1]), _POINTS)
     prior = _prior_density(results, log_ratio)
-    rows = {
-        (row["factor"], row["level"]): row
-        for row in records_of(results.estimands[results.estimands["estimand"] == "hazard_ratio"])
-    }
-    names = [str(name) for name in ratios[COEFFICIENT].to_numpy()]
-    height = 0.55 + 1.3 * -(-len(names) // 2)
-    drawing = MatplotlibFigure(figsize=(WIDTH, height), layout="constrained")
-    panels = np.atleast_1d(
-        drawing.subplots(-(-len(names) // 2), min(2, len(names)), sharex=True, squeeze=False)
-    ).ravel()
+    rows = records_of(results.estimands[results.estimands["estimand"] == "hazard_ratio"])
+    drawing, panels = _density_panels(len(rows))
     numbers = []
-    for name, axes in zip(names, panels, strict=False):
-        term = fit.question.design.term_of(name)
-        level = term.level_of(name)
-        row = rows[term.covariate, level]
+    for row, name, axes in zip(rows, ratios[COEFFICIENT].to_numpy().tolist(), panels, strict=True):
         draws = ratios.sel({COEFFICIENT: name}).to_numpy().ravel()
         curves = [
             Curve("prior", "prior", np.exp(log_ratio), prior[name]),
             Curve("neutral", "posterior", np.exp(log_ratio), gaussian_kde(draws)(log_ratio)),
         ]
-        label = words.comparison(term.covariate, level)
-        density_plot(curves, axes, limits=limits, title=label)
+        label = words.comparison(row["factor"], row["level"])
+        density_plot(curves, axes, limits=limits, title=label).set_ylabel("")
         axes.title.set_fontsize(8)
-        axes.set_ylabel("")
         numbers.append(f"{label} {estimate_text(row)}, P(HR > 1) {probability_text(row['p_gt_1'])}")
-    for axes in panels[len(names) :]:
-        axes.set_visible(False)
     panels[0].legend(loc="upper left", fontsize=7)
-    for axes in panels[max(0, len(names) - 2) : len(names)]:
-        axes.set_xlabel("hazard ratio, log scale")
-        axes.tick_params(labelbottom=True)
     return export(
         Figure(
             "prior_to_posterior",
@@ -88,6 +72,19 @@ def _prior_to_posterior(results: FitResults) -> DrawnFigure:
         ),
         drawing,
     )
+
+
+def _density_panels(count: int) -> tuple[MatplotlibFigure, list[Axes]]:
+    """A figure with panels in two columns, of which the last in each column names its axis."""
+    lines, columns = -(-count // 2), min(2, count)
+    drawing = MatplotlibFigure(figsize=(WIDTH, 0.55 + 1.3 * lines), layout="constrained")
+    panels = drawing.subplots(lines, columns, sharex=True, squeeze=False).ravel().tolist()
+    for axes in panels[count:]:
+        axes.set_visible(False)
+    for axes in panels[max(0, count - 2) : count]:
+        axes.set_xlabel("hazard ratio, log scale")
+        axes.tick_params(labelbottom=True)
+    return drawing, panels[:count]
 
 
 def _limits(ratios: xr.DataArray) -> Limits:
