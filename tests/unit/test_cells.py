@@ -39,8 +39,9 @@ def test_a_header_alone_is_an_empty_table(tmp_path: Path) -> None:
     ("content", "expected"),
     [
         (b"", [("", "nothing")]),
-        (b"a;b\n1,0;2\n3;4\n", [("line 1", "cells separated by ';'")]),
-        (b"a\tb\n1\t2\n", [("line 1", "cells separated by tabs")]),
+        (b"a;b\n1,0;2\n3;4;5\n", [("line 3", "3 cells")]),
+        ("a,b\n1,2\n".encode("utf-16"), [("", "text in UTF-16")]),
+        (b"PK\x03\x04\x14\0", [("", "a workbook or another packed file, not text")]),
         (b"a,d\n", [("line 1", "column 'd'"), ("line 1", "no column 'b'")]),
         (b"a,b,b\n1,2,3\n", [("line 1", "column 'b' twice")]),
         (b'a,b\n"1\n2",3\n4\n5,6,7\n', [("line 4", "1 cells"), ("line 5", "3 cells")]),
@@ -57,3 +58,18 @@ def test_faults_of_the_file_name_their_line(tmp_path: Path, content: bytes, expe
 def test_an_absent_file_brings_the_callers_advice(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no such file; it must exist\. To mend: write it\."):
         read_cells(tmp_path / "absent.csv", columns=("a",), required=("a",), if_absent="write it")
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_semicolons_and_tabs_separate_cells_where_the_header_shows_it(tmp_path: Path, mark: str) -> None:
+    """As a spreadsheet writes it in a country with a decimal comma: the cells stay what they are, commas too."""
+    text = f'a{mark}"b"{mark}c\r\n1,0{mark}"x{mark}y"{mark}\r\n'
+    table = read_cells(written(tmp_path, text.encode()), columns=("a", "b", "c"), required=("a", "b"))
+    assert table.to_numpy().tolist() == [["1,0", f"x{mark}y", ""]]
+
+
+def test_the_usual_name_of_a_column_finds_the_column(tmp_path: Path) -> None:
+    path = written(tmp_path, b"id,remarks\n")
+    with pytest.raises(InputError) as caught:
+        read_cells(path, columns=("id", "note"), required=("id",))
+    assert caught.value.problems[0].mend == "write 'note', or remove it"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ixa_bayes.study.hints import did_you_mean, how_to_write, shown
+from ixa_bayes.study.hints import did_you_mean, how_to_part, how_to_write, shown
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,13 @@ from ixa_bayes.study.hints import did_you_mean, how_to_write, shown
         ("<.001", "write <0.001"),
         ("< 0,05", "write <0.05, with a decimal point"),
         ("0,001", "write 0.001, with a decimal point"),
+        ("p=0.012", "write 0.012 alone"),
+        ("P = 0.012", "write 0.012 alone"),
+        ("p-value < 0.001", "write <0.001 alone"),
+        ("0.012*", "write 0.012 alone"),
+        ("<0.001\u2020", "write <0.001 alone"),
+        ("p = 0,012", "write 0.012, with a decimal point"),
+        ("p = n.s.", "write n.s. alone"),
         ("33.0", ""),
         ("about 3", ""),
         ("", ""),
@@ -39,6 +46,8 @@ def test_a_number_written_in_another_way_is_shown_as_it_is_to_be_written(text: s
         ("Female", "write 'female'"),
         ("hazard ratio", "write 'hazard_ratio'"),
         ("hazard-ratios", "write 'hazard_ratio'"),
+        ("HR", "write 'hazard_ratio'"),
+        ("OR", ""),
         ("xyz", ""),
         ("", ""),
     ],
@@ -49,3 +58,24 @@ def test_the_closest_known_word_is_offered_only_where_it_is_close(word: str, hin
 
 def test_an_empty_cell_is_called_so() -> None:
     assert (shown(""), shown("x")) == ("an empty cell", "'x'")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("0.21-0.69", "0.21 into lower and 0.69 into upper"),
+        ("0.21 \u2013 0.69", "0.21 into lower and 0.69 into upper"),
+        ("(0.21 to 0.69)", "0.21 into lower and 0.69 into upper"),
+        ("[0.21; 0.69]", "0.21 into lower and 0.69 into upper"),
+        ("0.38 (0.21, 0.69)", "0.38 into value, 0.21 into lower and 0.69 into upper"),
+        ("24 (40.0%)", "24 into count and 40.0 into value"),
+        ("24/60", "24 into count and 60 into denominator"),
+    ],
+)
+def test_several_numbers_in_one_cell_are_parted(text: str, told: str) -> None:
+    assert how_to_part(text) == f"one number a cell: write {told}"
+
+
+@pytest.mark.parametrize("text", ["33.0", "-3", "1,234", "not reached", "", "3-5-7"])
+def test_one_number_is_not_parted(text: str) -> None:
+    assert how_to_part(text) == ""

@@ -113,7 +113,8 @@ def test_each_fault_names_line_column_and_value(
         (RATE | {"endpoint": "responce"}, "write 'response', or define this endpoint"),
         (RATE | {"kind": "percentage"}, "write 'percent'"),
         (RATE | {"population": "nobody"}, "define this population in study.toml or correct the cell"),
-        (HR | {"interval": "95ci"}, "correct the cell"),
+        (HR | {"interval": "95ci"}, "write 'ci95'"),
+        (HR | {"interval": "sd"}, "correct the cell"),
         (HR | {"interval": "CI-95"}, "write 'ci95'"),
         (HR | {"adjustment": "multivariate"}, "write 'multivariable'"),
     ],
@@ -401,3 +402,38 @@ def test_hash_depends_on_both_files(make_study: StudyMaker) -> None:
 def test_study_is_frozen(make_study: StudyMaker) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         make_study(RATE).input_hash = "0"  # type: ignore[misc]  # the assignment is the point
+
+
+def test_a_faulty_definition_hides_no_fault_of_the_ledger(make_study: StudyMaker) -> None:
+    """What needs no definition is told: cells, numbers, percentages, duplicates."""
+    definition = DEFINITION.replace('main_population = "all"', 'main_population = "al"')
+    rows = (RATE | {"value": "130"}, RATE | {"id": "row_0"}, RATE | {"endpoint": "unheard_of"})
+    with pytest.raises(InputError) as error:
+        make_study(*rows, definition=definition)
+    told = [(Path(problem.where.split(", ")[0]).name, problem.found) for problem in error.value.problems]
+    assert told == [("study.toml", "'al'"), *[("statistics.csv", found) for found in ("'row_0'", "'130'", "'row_0'")]]
+
+
+@pytest.mark.parametrize(
+    ("cells", "mend"),
+    [
+        (HR | {"kind": "HR"}, "write 'hazard_ratio'"),
+        (HR | {"interval": "95% CI"}, "write 'ci95'"),
+        (HR | {"p": "p=0.012"}, "write 0.012 alone"),
+        (HR | {"p": "0.012*"}, "write 0.012 alone"),
+        (HR | {"lower": "0.21-0.69"}, "one number a cell: write 0.21 into lower and 0.69 into upper"),
+        (HR | {"adjustment": ""}, "write univariable or multivariable"),
+        (RATE | {"count": "24/60"}, "one number a cell: write 24 into count and 60 into denominator"),
+    ],
+)
+def test_a_usual_way_of_writing_is_told_how_to_write(make_study: StudyMaker, cells: dict[str, str], mend: str) -> None:
+    with pytest.raises(InputError) as error:
+        make_study(cells)
+    assert _only_problem(error).mend == mend
+
+
+def test_a_ledger_with_semicolons_is_the_same_ledger(tmp_path: Path) -> None:
+    rows = [FULL | RATE, FULL | HR | {"id": "b"}]
+    with_commas = read_study(_write(tmp_path, _csv(*rows).encode())).statistics
+    with_semicolons = read_study(_write(tmp_path, _csv(*rows).replace(",", ";").encode())).statistics
+    assert with_semicolons.equals(with_commas)

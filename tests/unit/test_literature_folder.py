@@ -36,9 +36,7 @@ def test_a_folder_that_does_not_exist_is_told_with_the_other_faults(make_study: 
     with pytest.raises(InputError) as caught:
         make_study(RATE | {"value": "130"}, definition=naming("nowhere"))
     assert [problem.found for problem in caught.value.problems] == ["'130'", "'nowhere'"]
-    assert re.fullmatch(
-        rf"{re.escape(str(tmp_path / 'study.toml'))}, line \d+, key literature", caught.value.problems[1].where
-    )
+    assert re.search(r"study\.toml, line \d+, key literature$", caught.value.problems[1].where)
 
 
 def test_a_file_is_no_folder(make_study: StudyMaker, tmp_path: Path) -> None:

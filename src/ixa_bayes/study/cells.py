@@ -3,8 +3,9 @@
 import csv
 import io
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 import pandera.pandas as pa
@@ -12,6 +13,8 @@ import pandera.pandas as pa
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.study.hints import did_you_mean, how_to_write, shown
 from ixa_bayes.study.text_files import read_text
+
+_SEPARATORS: Final = {",": "comma", ";": "semicolon", "\t": "tab"}
 
 
 def at(path: Path, line: object, column: str) -> str:
@@ -33,7 +36,8 @@ def read_cells(
     Parameters
     ----------
     path : Path
-        UTF-8, with or without a byte order mark; any line ends. Blank rows are skipped.
+        UTF-8, with or without a byte order mark; any line ends. Blank rows are skipped. Commas separate cells,
+        or semicolons or tabs where the header shows it (spreadsheets of countries with a decimal comma).
     columns : collection of str
         The columns that may stand in the file, in the order in which they are returned.
     required : collection of str
@@ -52,7 +56,8 @@ def read_cells(
         If the file is missing, not UTF-8 or not CSV, or with every fault of header and row lengths.
     """
     text = _text(path, if_absent=if_absent)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    separator = _separator(text, columns)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows: list[list[str]] = []
     lines: list[int] = []
     problems: list[Problem] = []
@@ -65,7 +70,7 @@ def read_cells(
         start = reader.line_num + 1
         for row in reader:
             if row and len(row) != len(header):
-                problems.append(_ragged(path, start, found=len(row), expected=len(header)))
+                problems.append(_ragged(path, start, found=len(row), expected=len(header), separator=separator))
             elif any(cell.strip() for cell in row):
                 rows.append([cell.strip() for cell in row])
                 lines.append(start)
@@ -79,7 +84,9 @@ def read_cells(
     return table.reindex(columns=list(columns), fill_value="")
 
 
-def schema_problems(table: pd.DataFrame, schema: pa.DataFrameSchema, *, path: Path) -> Iterator[Problem]:
+def schema_problems(
+    table: pd.DataFrame, schema: pa.DataFrameSchema, *, path: Path, likely: Callable[[str], str] = how_to_write
+) -> Iterator[Problem]:
     """Every cell that breaks a rule of its column.
 
     Parameters
@@ -90,6 +97,8 @@ def schema_problems(table: pd.DataFrame, schema: pa.DataFrameSchema, *, path: Pa
         The error text of each check is the rule that is told.
     path : Path
         For the messages.
+    likely : callable
+        How a cell's text is to be written, for the message; empty if nothing is likely.
     """
     told = {"field_uniqueness": "must be unique", "not_nullable": "must be filled"}
     try:
@@ -98,7 +107,7 @@ def schema_problems(table: pd.DataFrame, schema: pa.DataFrameSchema, *, path: Pa
         for case in error.failure_cases.itertuples():
             column, text = str(case.column), str(case.failure_case)
             rule = told.get(str(case.check), str(case.check))
-            hint = how_to_write(text) or did_you_mean(text, _allowed(schema, column))
+            hint = likely(text) or did_you_mean(text, _allowed(schema, column))
             yield Problem(at(path, case.index, column), shown(text), rule, hint or "correct the cell")
 
 
@@ -128,12 +137,6 @@ def _header_problems(
             f"begin it with the columns {','.join(required)}",
         )
         return
-    if len(header) == 1 and (separator := next((mark for mark in ";\t" if mark in header[0]), None)):
-        told = {";": "';'", "\t": "tabs"}[separator]
-        yield Problem(
-            where, f"cells separated by {told}", "commas separate cells", "save it with commas and decimal points"
-        )
-        return
     for name in header:
         if name not in columns:
             hint = did_you_mean(name, set(columns) - set(header))
@@ -146,6 +149,17 @@ def _header_problems(
             yield Problem(where, f"no column {name!r}", "it must exist", "add it")
 
 
-def _ragged(path: Path, line: int, *, found: int, expected: int) -> Problem:
-    mend = "quote cells that hold a comma, or add the missing commas"
+def _separator(text: str, columns: Collection[str]) -> str:
+    """What parts the header into most of the columns; a comma where nothing does better."""
+    header = text.partition("\n")[0]
+
+    def known(mark: str) -> int:
+        return len({name.strip(' \r"') for name in header.split(mark)} & set(columns))
+
+    return max(_SEPARATORS, key=known)
+
+
+def _ragged(path: Path, line: int, *, found: int, expected: int, separator: str) -> Problem:
+    name = _SEPARATORS[separator]
+    mend = f"quote cells that hold a {name}, or add the missing {name}s"
     return Problem(f"{path}, line {line}", f"{found} cells", f"the header has {expected}", mend)

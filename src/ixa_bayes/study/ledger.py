@@ -4,7 +4,7 @@ Which columns and words a ledger has, and what a row may hold, stands in :mod:`i
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
@@ -15,7 +15,7 @@ from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.study.cells import at, line_of, read_cells, schema_problems
 from ixa_bayes.study.definition import PATIENTS, StudyDefinition, read_definition
 from ixa_bayes.study.hints import did_you_mean, shown
-from ixa_bayes.study.ledger_rows import COLUMNS, IMPOSSIBLE, IN_UNIT, SCHEMA, Row, faults_of_row
+from ixa_bayes.study.ledger_rows import COLUMNS, IMPOSSIBLE, IN_UNIT, SCHEMA, Row, faults_of_row, likely_cells
 from ixa_bayes.study.locate import locate
 from ixa_bayes.study.toml_files import place_of
 
@@ -101,21 +101,17 @@ def read_study(folder: Path | str) -> Study:
     ['20.46', '2.97', '140.80']
     """
     folder = _folder_of(locate(folder, "study"))
-    definition = read_definition(folder / DEFINITION_FILE)
     path = folder / STATISTICS_FILE
-    table = _read_cells(path)
-    problems = sorted(
-        [
-            *schema_problems(table.set_index("line"), SCHEMA, path=path),
-            *_reference_problems(table, definition, path=path),
-            *_unit_problems(table, definition, path=path),
-            *_row_problems(table, path=path),
-        ],
-        key=line_of,
-    )
-    problems += _adjudication_problems(table, definition, path=folder / DEFINITION_FILE)
-    problems += _literature_problems(definition, folder=folder)
-    if problems:
+    definition, problems = _attempt(lambda: read_definition(folder / DEFINITION_FILE))
+    table, unreadable = _attempt(lambda: _read_cells(path))
+    problems += unreadable
+    if table is not None:
+        problems += _ledger_problems(table, definition, path=path)
+    if definition is not None:
+        if table is not None:
+            problems += _adjudication_problems(table, definition, path=folder / DEFINITION_FILE)
+        problems += _literature_problems(definition, folder=folder)
+    if definition is None or table is None or problems:
         raise InputError(problems)
     study = Study(definition=definition, statistics=table.set_index("id", drop=False), folder=folder, input_hash="")
     return replace(study, input_hash=_hash(study))
@@ -137,6 +133,26 @@ def study_from(study: Study | Path | str) -> Study:
         As :func:`read_study`.
     """
     return study if isinstance(study, Study) else read_study(study)
+
+
+def _attempt[T](read: Callable[[], T]) -> tuple[T | None, list[Problem]]:
+    """What a reader returns, or its faults: one file's must not hide the other's."""
+    try:
+        return read(), []
+    except InputError as error:
+        return None, list(error.problems)
+
+
+def _ledger_problems(table: pd.DataFrame, definition: StudyDefinition | None, *, path: Path) -> list[Problem]:
+    """Faults of the ledger by line; without a definition that can be read, those that need none."""
+    problems = [
+        *schema_problems(table.set_index("line"), SCHEMA, path=path, likely=likely_cells),
+        *_row_problems(table, path=path),
+    ]
+    if definition is not None:
+        problems += _reference_problems(table, definition, path=path)
+        problems += _unit_problems(table, definition, path=path)
+    return sorted(problems, key=line_of)
 
 
 def _folder_of(path: Path) -> Path:

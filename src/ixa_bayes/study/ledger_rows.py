@@ -13,7 +13,7 @@ from typing import Final
 import pandera.pandas as pa
 
 from ixa_bayes.formulas.printed import PrintedNumber, is_not_reached, parse_number, parse_p
-from ixa_bayes.study.hints import EMPTY, how_to_write
+from ixa_bayes.study.hints import EMPTY, how_to_part, how_to_write
 
 Row = dict[str, str]
 
@@ -70,6 +70,8 @@ READINGS: Final = {
 RATIO_KINDS: Final = ("hazard_ratio", "odds_ratio", "risk_ratio")
 IN_UNIT: Final = ("median", "mean", "standard_deviation", "range", "value")
 """Kinds whose numbers are in the unit of their endpoint."""
+_WORDS: Final = {"adjustment": ADJUSTMENTS, "interval": ("range", "iqr")}
+"""What a cell that a kind needs may say, where that is a choice of words."""
 _OPERATORS: Final = "<>=\u2264\u2265\u2a7d\u2a7e "
 _WHOLE: Final = ("count", "denominator")
 _NUMERIC: Final = ("value", "lower", "upper", "time")
@@ -119,6 +121,11 @@ SCHEMA: Final = pa.DataFrameSchema(
 def number(text: str) -> PrintedNumber:
     """The printed number in a cell of the ledger (cached: papers repeat themselves)."""
     return parse_number(text)
+
+
+def likely_cells(text: str) -> str:
+    """How what stands in one cell is to be written, in that cell or in several; empty if nothing is likely."""
+    return how_to_part(text) or how_to_write(text)
 
 
 def faults_of_row(row: Row) -> Iterator[CellFault]:
@@ -171,7 +178,9 @@ def _missing_cells(row: Row) -> Iterator[CellFault]:
     for column in KINDS.get(row["kind"], ()):
         if not row[column]:
             rule = f"a row of kind {row['kind']} needs it"
-            yield CellFault(column, EMPTY, rule, "fill it with what is printed, or use another kind")
+            words = _WORDS.get(column)
+            mend = f"write {' or '.join(words)}" if words else "fill it with what is printed, or use another kind"
+            yield CellFault(column, EMPTY, rule, mend)
     if row["reading"] == AMBIGUOUS and not row["note"]:
         rule = "an ambiguous row says which readings there are"
         yield CellFault("note", EMPTY, rule, "write the readings in the note")
@@ -224,7 +233,7 @@ def _unreadable_numbers(row: Row) -> Iterator[CellFault]:
     for column in _numeric_cells(row):
         if _readable(row[column]) is None:
             rule = "must be a printed number such as 33.0, or `not reached`"
-            hint = how_to_write(row[column]) or "use a decimal point and no thousands separator"
+            hint = likely_cells(row[column]) or "use a decimal point and no thousands separator"
             yield CellFault(column, repr(row[column]), rule, hint)
 
 
@@ -235,7 +244,7 @@ def _unreadable_p(row: Row) -> Iterator[CellFault]:
         parse_p(row["p"])
     except ValueError:
         rule = "a p value lies within 0 and 1 and is printed like 0.008, <0.001 or NS"
-        yield CellFault("p", repr(row["p"]), rule, how_to_write(row["p"]) or "correct the cell")
+        yield CellFault("p", repr(row["p"]), rule, likely_cells(row["p"]) or "correct the cell")
 
 
 def _p_beyond_its_limits(text: str) -> bool:

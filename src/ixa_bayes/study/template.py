@@ -23,7 +23,8 @@ _RULES: Final = f"""\
 # A study folder
 
 - `{DEFINITION_FILE}`: populations, factors, endpoints, what nests, what is unknown. Its comments explain each key.
-- `{STATISTICS_FILE}`: one row per printed statistic, UTF-8, decimal points, cells with a comma in quotes.
+- `{STATISTICS_FILE}`: one row per printed statistic, UTF-8, decimal points. Commas, semicolons or tabs
+  separate cells; a cell that holds one stands in quotes.
 
 What is printed is the datum: `33.0` and `33` differ, trailing zeros stay, nothing is computed, corrected or
 filled in. A number that the paper repeats is a row each time, because repeats can disagree. A comparison of

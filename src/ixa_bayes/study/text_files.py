@@ -1,8 +1,17 @@
 """The one way in for every text file of a study: UTF-8, or told where it is not."""
 
+import codecs
 from pathlib import Path
+from typing import Final
 
 from ixa_bayes.errors import InputError, Problem
+
+_OTHER_FILES: Final = {
+    codecs.BOM_UTF16_LE: "text in UTF-16",
+    codecs.BOM_UTF16_BE: "text in UTF-16",
+    b"PK\x03\x04": "a workbook or another packed file, not text",
+}
+"""What a file is that begins with these bytes; none of them can begin text in UTF-8 that a study holds."""
 
 
 def read_text(path: Path, *, if_absent: str, how_to_save: str = "save it again as UTF-8") -> str:
@@ -17,10 +26,15 @@ def read_text(path: Path, *, if_absent: str, how_to_save: str = "save it again a
     Raises
     ------
     InputError
-        If the file is missing or not UTF-8; the message names the line and the likely character.
+        If the file is missing or not UTF-8; the message names the line and the likely character, or what
+        the file is instead.
     """
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        content = path.read_bytes()
+        for start, found in _OTHER_FILES.items():
+            if content.startswith(start):
+                raise InputError([Problem(str(path), found, "the file must be text in UTF-8", how_to_save)])
+        return content.decode("utf-8-sig")
     except FileNotFoundError as error:
         raise InputError([Problem(str(path), "no such file", "it must exist", if_absent)]) from error
     except UnicodeDecodeError as error:
