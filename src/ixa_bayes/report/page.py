@@ -16,8 +16,9 @@ from ixa_bayes.report import (
 from ixa_bayes.report.display import DisplayTable, Ledger
 from ixa_bayes.report.drawing import DrawnFigure
 from ixa_bayes.report.rendering import environment, inline
+from ixa_bayes.report.response_contrasts import CLEAR
 from ixa_bayes.report.results import Results
-from ixa_bayes.report.summary import CLEAR, CLEAR_UNDER_SCEPTICAL, CLEAR_UNDER_WEAK, summary_findings
+from ixa_bayes.report.summary import CLEAR_UNDER_SCEPTICAL, CLEAR_UNDER_WEAK, summary_findings
 from ixa_bayes.report.wording import EVIDENCE_LABELS, EVIDENCE_MEANING, Labels, probability_text, ratio_text
 
 TEMPLATE: Final = "page.html.j2"

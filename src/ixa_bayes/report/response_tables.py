@@ -32,9 +32,10 @@ from ixa_bayes.report.wording import (
 from ixa_bayes.study.definition import StudyDefinition
 
 ALONE: Final = "beta_binomial"
+POOLED: Final = "hierarchical_binomial"
 MODEL_WORDS: Final = {
     ALONE: "each group alone",
-    "hierarchical_binomial": "groups inform each other",
+    POOLED: "groups inform each other",
 }
 RATE_PRIOR_WORDS: Final = {"jeffreys": "Jeffreys"}
 BASIS_WORDS: Final = {"used": "", "as_printed": "as printed, before adjudication"}
@@ -91,7 +92,7 @@ def block_name(row: dict[str, Any], labels: Labels) -> str:
 def prior_words(row: dict[str, Any]) -> str:
     """Model and prior of a rate in words."""
     model = MODEL_WORDS.get(row["model"], row["model"])
-    return model if row["model"] == "hierarchical_binomial" else f"{model}, {rate_prior_words(row['prior'])} prior"
+    return model if row["model"] == POOLED else f"{model}, {rate_prior_words(row['prior'])} prior"
 
 
 def rate_prior_words(prior: str) -> str:

@@ -18,7 +18,8 @@ from ixa_bayes.report.effect_tables import (
     main_effects,
     median_text,
 )
-from ixa_bayes.report.response_tables import main_rates, population_and_level, share_interval, with_interval
+from ixa_bayes.report.response_contrasts import contrast_words
+from ixa_bayes.report.response_tables import main_rates, population_and_level, share_interval
 from ixa_bayes.report.results import Results
 from ixa_bayes.report.wording import (
     FLAT,
@@ -26,7 +27,6 @@ from ixa_bayes.report.wording import (
     Labels,
     count_text,
     p_text,
-    points_text,
     prior_label,
     probability_text,
 )
@@ -38,7 +38,6 @@ MOST_NAMED: Final = 6
 CLEAR_UNDER_WEAK: Final = 0.975
 CLEAR_UNDER_SCEPTICAL: Final = 0.95
 """A direction is clear if it holds under both priors; one rule for every effect, whatever its result."""
-CLEAR: Final = 0.975
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def summary_findings(results: Results) -> list[SummaryFinding]:
     -------
     list of SummaryFinding
         The largest printed effect, how many effects keep their direction for a sceptic, the
-        clearest contrast of response, what the audit found, what cannot be told.
+        contrasts of response, what the audit found, what cannot be told.
     """
     labels = Labels(results.study.definition)
     ledger = Ledger(results.study.statistics)
@@ -222,7 +221,7 @@ def _is_clear(sceptical: dict[str, Any], same: pd.DataFrame) -> bool:
 
 
 def _response(results: Results, labels: Labels, ledger: Ledger) -> Iterator[SummaryFinding]:
-    """The clearest contrast of response; where no two groups can be compared, the rates."""
+    """The contrasts of response; where no two groups can be compared, the rates."""
     found = list(_contrasts(results, labels, ledger))
     yield from found or _rates(results, labels, ledger)
 
@@ -250,42 +249,17 @@ def _rate_name(row: dict[str, Any], labels: Labels) -> str:
 
 
 def _contrasts(results: Results, labels: Labels, ledger: Ledger) -> Iterator[SummaryFinding]:
-    table = results.response_contrast
-    if table.empty:
+    words = contrast_words(results, labels)
+    if words is None:
         return
-    table = table[table["measure"].eq("difference") & table["basis"].eq("used") & table["median"].notna()]
-    pooled = table[table["model"].eq("hierarchical_binomial")]
-    chosen = pooled if not pooled.empty else table.drop_duplicates(["population", "endpoint", "factor", "level"])
-    primary = _first_endpoint(results, chosen)
-    main = primary[primary["population"].eq(results.study.definition.main_population)]
-    rows = records_of(main if not main.empty else primary)
-    if not rows:
-        return
-    clearest = max(rows, key=lambda row: abs(row["median"]))
-    clear = [row for row in rows if max(row["p_level_lower"], 1 - row["p_level_lower"]) >= CLEAR]
-    comparison = labels.comparison(clearest["factor"], clearest["level"], clearest["comparator"])
-    side = "lower" if clearest["median"] < 0 else "higher"
-    p = clearest["p_level_lower"] if side == "lower" else 1 - clearest["p_level_lower"]
     yield SummaryFinding(
-        headline=f"{len(clear)} of {count_text(len(rows), 'response contrast')} "
-        f"{'is' if 1 in (len(rows), len(clear)) else 'are'} clear",
-        text=f"The largest, {labels.endpoint(clearest['endpoint'])}, {comparison}: "
-        f"{with_interval(clearest, points_text)} percentage points; the probability that the first is {side} is "
-        f"{probability_text(p, clearest['mcse_p_level_lower'])}. Clear means at least {probability_text(CLEAR)}.",
+        headline=words.headline,
+        text=words.text,
+        items=words.items,
         target="response",
-        links=ledger.links(clearest["ledger_rows"]),
-        evidence=evidence_words(table),
+        links=ledger.links_of(words.rows),
+        evidence=evidence_words(results.response_contrast),
     )
-
-
-def _first_endpoint(results: Results, table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the first endpoint that a response analysis names."""
-    for analysis in results.response_analyses:
-        for endpoint in analysis.endpoints_of(results.study.definition):
-            rows = table[table["endpoint"].eq(endpoint)]
-            if not rows.empty:
-                return rows
-    return table
 
 
 def _audit(results: Results, ledger: Ledger) -> Iterator[SummaryFinding]:
