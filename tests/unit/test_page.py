@@ -191,7 +191,7 @@ def test_prior_data_conflict_is_shown_where_it_is_defined(hostile_results: Resul
     flat = hostile_results.hazard_ratios["prior"].eq("flat")
     conflict = hostile_results.hazard_ratios.assign(prior_conflict_p=flat.map({True: math.nan, False: 0.0173}))
     shown = text_of(render_page(replace(hostile_results, hazard_ratios=conflict), []))
-    assert "hardly expected such an estimate (p of prior-data conflict 0.017)" in shown
+    assert "hardly expected such an estimate: one so far off had a chance of 0.017" in shown
     assert "if the prior were right" in shown
     assert shown.count("0.017") == 1 + int((~flat).sum())
     agree = hostile_results.hazard_ratios.assign(prior_conflict_p=0.4)

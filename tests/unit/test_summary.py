@@ -27,7 +27,7 @@ def test_summary_names_the_unadjusted_evidence_beside_the_adjusted(hostile_resul
     largest, directions = summary_findings(with_log_rank(hostile_results))[:2]
     assert largest.headline.startswith("The largest adjusted effect")
     assert (
-        "(log-rank p <0.0001) gives the sceptic a hazard ratio of at least 1.30 (one-sided 97.5% bound)."
+        "(log-rank p <0.0001) gives the sceptic a hazard ratio of at least 1.30 (with 97.5% probability)."
         in largest.text
     )
     assert directions.headline.startswith("0 of 1 adjusted and 1 of 1 unadjusted effects keep a clear direction")
@@ -85,3 +85,22 @@ def test_summary_counts_contradictions_of_the_audit(hostile_results: Results) ->
     audit = pd.DataFrame([row, row], columns=hostile_results.audit.columns)
     headlines = [finding.headline for finding in summary_findings(replace(hostile_results, audit=audit))]
     assert "2 contradictions among the printed numbers" in headlines
+
+
+def test_a_protective_effect_is_told_by_the_probability_that_it_protects(hostile_results: Results) -> None:
+    protects = replace(hostile_results, hazard_ratios=hostile_results.hazard_ratios.assign(p_gt_1=0.008))
+    assert [line.rpartition("P(")[2] for line in headlines(protects)] == ["HR < 1) = 0.992"]
+    largest, directions = summary_findings(protects)[:2]
+    assert "the probability that it is below 1 is 0.992" in largest.text
+    assert "P(HR < 1) 0.992" in directions.items[0]
+    harms = replace(hostile_results, hazard_ratios=hostile_results.hazard_ratios.assign(p_gt_1=0.992))
+    assert [line.rpartition("P(")[2] for line in headlines(harms)] == ["HR > 1) = 0.992"]
+    densities = [drawn for drawn in draw_all(protects) if drawn.figure.name.startswith("prior_to_posterior")]
+    assert "P(HR &lt; 1) 0.992" in densities[0].svg or "P(HR < 1) 0.992" in densities[0].svg
+
+
+def test_each_card_states_its_rule_in_the_open(hostile_results: Results) -> None:
+    directions = summary_findings(hostile_results)[1]
+    assert directions.text.startswith(
+        "Clear: the likelier side of 1 has a probability of at least 0.975 under a weak prior and 0.950 under the"
+    )

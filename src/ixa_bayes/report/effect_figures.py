@@ -14,10 +14,10 @@ from ixa_bayes.report.drawing import DrawnFigure, Figure, export
 from ixa_bayes.report.effect_tables import (
     PRINTED_RATIOS,
     Chance,
-    chance_text,
     chances_on,
     effect_short,
     hr_interval,
+    likelier_side,
     main_effects,
     median_text,
     points_below,
@@ -233,7 +233,7 @@ def _densities(effect: Effect, labels: Labels, *, name: str) -> DrawnFigure:
     panels = np.atleast_1d(drawing.subplots(max(len(updated), 1), 1, sharex=True))
     for row, axes in zip(updated, panels, strict=False):
         direction = direction_words(_kind(row["prior"]), row["prior_mean"])
-        title = f"Prior: {direction}. Posterior HR {hr_interval(row)}, P(HR > 1) {chance_text(row, 'p_gt_1')}"
+        title = f"Prior: {direction}. Posterior HR {hr_interval(row)}, {likelier_side(row)}"
         density_plot(_curves(flat, row, limits), axes, limits=limits, title=title)
         axes.legend(loc="upper left")
     panels[-1].set_xlabel("hazard ratio, log scale (above 1: worse outcome)")

@@ -133,10 +133,15 @@ def chance_text(row: dict[str, Any], column: str) -> str:
 
 def likelier_side(row: dict[str, Any]) -> str:
     """The probability of the likelier side of 1, with its Monte Carlo error where that reaches the last digit shown."""
-    above = row["p_gt_1"] >= 0.5
-    chance, error = (row["p_gt_1"] if above else 1 - row["p_gt_1"]), error_of(row, "p_gt_1")
-    words = f"P(HR {'>' if above else '<'} 1) {probability_text(chance, error)}"
+    error = error_of(row, "p_gt_1")
+    words = f"P(HR {'<' if points_below(row) else '>'} 1) {likelier_chance(row)}"
     return f"{words} (Monte Carlo error {error:.1g})" if error >= LEAST_ERROR_SHOWN else words
+
+
+def likelier_chance(row: dict[str, Any]) -> str:
+    """The probability of the likelier side of 1, with the digits that its Monte Carlo error supports."""
+    above = float(row["p_gt_1"])
+    return probability_text(1 - above if points_below(row) else above, error_of(row, "p_gt_1"))
 
 
 def hazard_ratio_table(hazard_ratios: pd.DataFrame, labels: Labels, ledger: Ledger) -> DisplayTable:

@@ -5,7 +5,7 @@ from typing import Any, Final
 import pandas as pd
 
 from ixa_bayes.report.display import records_of
-from ixa_bayes.report.effect_tables import PRINTED_RATIOS, chance_text, hr_interval, main_effects
+from ixa_bayes.report.effect_tables import PRINTED_RATIOS, hr_interval, likelier_chance, main_effects, points_below
 from ixa_bayes.report.response_tables import main_rates, population_and_level, share_interval
 from ixa_bayes.report.results import Results
 from ixa_bayes.report.wording import SCEPTICAL, Labels, count_text
@@ -45,15 +45,17 @@ def _shortened(lines: list[str], noun: str) -> list[str]:
 def _printed_line(row: dict[str, Any], labels: Labels) -> str:
     return (
         f"{_subject(row, labels)}: printed {row['printed']}; for a sceptic HR {row['hr_median']:.2f} "
-        f"({row['hr_q025']:.2f} to {row['hr_q975']:.2f}), P(HR > 1) = {row['p_gt_1']:.3f}"
+        f"({row['hr_q025']:.2f} to {row['hr_q975']:.2f}), {_side(row)}"
     )
 
 
 def _effect_line(row: dict[str, Any], labels: Labels) -> str:
-    return (
-        f"{_subject(row, labels)}: {row['printed']}; for a sceptic HR {hr_interval(row)}, "
-        f"P(HR > 1) = {chance_text(row, 'p_gt_1')}"
-    )
+    return f"{_subject(row, labels)}: {row['printed']}; for a sceptic HR {hr_interval(row)}, {_side(row)}"
+
+
+def _side(row: dict[str, Any]) -> str:
+    """The likelier side of 1, so that a protective effect is not told by the probability of harm."""
+    return f"P(HR {'<' if points_below(row) else '>'} 1) = {likelier_chance(row)}"
 
 
 def _subject(row: dict[str, Any], labels: Labels) -> str:

@@ -10,13 +10,14 @@ import pandas as pd
 from ixa_bayes.report.display import Ledger, LedgerLink, evidence_words, records_of
 from ixa_bayes.report.effect_tables import (
     PRINTED_RATIOS,
-    chance_text,
     effect_short,
     hr_interval,
     implied_interval,
+    likelier_chance,
     likelier_side,
     main_effects,
     median_text,
+    points_below,
 )
 from ixa_bayes.report.response_contrasts import contrast_words
 from ixa_bayes.report.response_tables import main_rates, population_and_level, share_interval
@@ -26,7 +27,6 @@ from ixa_bayes.report.wording import (
     SCEPTICAL,
     Labels,
     count_text,
-    p_text,
     prior_label,
     probability_text,
 )
@@ -105,7 +105,7 @@ def _largest_effect(results: Results, labels: Labels, ledger: Ledger) -> Iterato
         f"{median_text(sceptic[0])} for a sceptic",
         text=f"{effect_short(largest, labels)}: the paper prints {largest['printed']}. A sceptic, who expects 95% of "
         f"hazard ratios within {implied_interval(sceptic[0], word=_rounded_ratio)}, is left with "
-        f"{hr_interval(sceptic[0])}; the probability that it is above 1 is {chance_text(sceptic[0], 'p_gt_1')}"
+        f"{hr_interval(sceptic[0])}; the probability that it is {_side(sceptic[0])} 1 is {likelier_chance(sceptic[0])}"
         f"{_conflict_words(sceptic[0])}."
         f"{''.join(_unadjusted_words(row) for row in unadjusted)}",
         more=_prior_range(informed),
@@ -134,7 +134,7 @@ def _conflict_words(sceptical: dict[str, Any]) -> str:
     p = sceptical.get("prior_conflict_p", math.nan)
     if math.isnan(p) or p > CONFLICT:
         return ""
-    return f"; but that prior hardly expected such an estimate (p of prior-data conflict {p_text(p)})"
+    return f". But this sceptic hardly expected such an estimate: one so far off had a chance of {probability_text(p)}"
 
 
 def _unadjusted(table: pd.DataFrame, adjusted: dict[str, Any]) -> list[dict[str, Any]]:
@@ -146,11 +146,15 @@ def _unadjusted(table: pd.DataFrame, adjusted: dict[str, Any]) -> list[dict[str,
 
 
 def _unadjusted_words(row: dict[str, Any]) -> str:
-    chance = f", above 1 with probability {chance_text(row, 'p_gt_1')}"
+    chance = f", {_side(row)} 1 with probability {likelier_chance(row)}"
     return (
         f" Unadjusted for other factors, the same comparison ({row['printed']}) gives the sceptic a hazard ratio of "
-        f"{hr_interval(row)}{' (one-sided 97.5% bound)' if row['driven_by_prior'] else chance}."
+        f"{hr_interval(row)}{' (with 97.5% probability)' if row['driven_by_prior'] else chance}."
     )
+
+
+def _side(row: dict[str, Any]) -> str:
+    return "below" if points_below(row) else "above"
 
 
 def _same_effect(table: pd.DataFrame, row: dict[str, Any]) -> pd.DataFrame:
@@ -176,10 +180,11 @@ def _directions(results: Results, labels: Labels, ledger: Ledger) -> Iterator[Su
     yield SummaryFinding(
         headline=f"{' and '.join(counts)} {'effect keeps' if len(rows) == 1 else 'effects keep'} a clear direction "
         "for a sceptic",
-        text="HR for the sceptic, and the probability of the likelier side of 1:" if kept else "",
+        text="Clear: the likelier side of 1 has a probability of at least "
+        f"{probability_text(CLEAR_UNDER_WEAK)} under a weak prior and {probability_text(CLEAR_UNDER_SCEPTICAL)} under "
+        f"the sceptical one.{' HR for the sceptic, and this probability:' if kept else ''}",
         items=tuple(named),
-        more=f"Clear means that this probability is at least {probability_text(CLEAR_UNDER_WEAK)} under a weak prior "
-        f"and {probability_text(CLEAR_UNDER_SCEPTICAL)} under the sceptical one. The rule is one-sided, so the 95% "
+        more="The rule is one-sided, so the 95% "
         f"interval of a clear effect may reach 1. Probabilities without a Monte Carlo error are good to the last digit."
         f"{_reservations(rows, kept, labels, ledger)}",
         target="hazard-ratios",
