@@ -98,6 +98,7 @@ def new_study(
 def check_study(study: StudyArgument) -> None:
     """Read a study and list every fault at once."""
     from ixa_bayes.models.analysis import models_for
+    from ixa_bayes.study.audit.prints import counted
     from ixa_bayes.study.ledger import read_study
     from ixa_bayes.study.literature import check_literature
 
@@ -116,16 +117,16 @@ def check_study(study: StudyArgument) -> None:
     if problems:
         raise InputError(problems)
     out.print(
-        f"{definition.title}: {len(found.statistics)} printed statistics, no fault found.", markup=False, soft_wrap=True
+        f"{definition.title}: {counted(len(found.statistics), 'printed statistic')}, no fault found.",
+        markup=False,
+        soft_wrap=True,
     )
     out.print(f"  {found.folder}", markup=False)
     kinds = found.statistics["kind"].value_counts()
     out.print(f"  {', '.join(f'{count} {kind}' for kind, count in kinds.items())}")
-    out.print(
-        f"  {len(definition.populations)} populations, {len(definition.factors)} factors, "
-        f"{len(definition.endpoints)} endpoints, {len(definition.adjudications)} adjudications"
-    )
-    rows = ", ".join(f"{count} rows in {name}" for name, count in literature.items())
+    parts = ("population", "factor", "endpoint", "adjudication")
+    out.print(f"  {', '.join(counted(len(getattr(definition, f'{part}s')), part) for part in parts)}")
+    rows = ", ".join(f"{counted(count, 'row')} in {name}" for name, count in literature.items())
     out.print(f"  literature: {rows or 'none is named in study.toml, so no prior comes from other studies'}")
     out.print(f"  models of its own: {', '.join(own) or 'none, so the built-in ones are used'}", markup=False)
     out.print(f"Next: ixa-bayes audit {study}", markup=False)
@@ -203,8 +204,9 @@ def audit(
 
     if output is not None:
         check_free(output, force=force)
-    findings = find(read_study(study))
-    _print_findings(findings)
+    read = read_study(study)
+    findings = find(read)
+    _print_findings(findings, lines=read.statistics["line"])
     if output is not None:
         write_text(output, findings.to_csv(index=False, lineterminator="\n"), force=force)
         out.print(f"Wrote {output}", markup=False)
@@ -256,7 +258,7 @@ def fit(
         from ixa_bayes.report.fit_run import REPORT, ask, implied_lines, write_fit  # takes seconds
 
         asked = ask(model, cohort, seed=seed)
-        for line in implied_lines(asked):
+        for line in implied_lines(asked, show_small_cells=show_small_cells):
             out.print(line, markup=False, soft_wrap=True)
         outcome = write_fit(
             asked,
@@ -316,16 +318,22 @@ def _print_outcome(headlines: list[str], not_converged: list[str], *, unchanged:
         err.print(f"Not converged: {line}", markup=False, soft_wrap=True)
 
 
-def _print_findings(findings: "pd.DataFrame") -> None:
+def _print_findings(findings: "pd.DataFrame", *, lines: "pd.Series[int]") -> None:
+    """Findings as text; ``lines`` says where in the ledger each row stands, so that it can be looked up."""
+    from ixa_bayes.study.audit.prints import counted, listed
+
     counts = findings["severity"].value_counts(sort=False)
     told = ", ".join(f"{count} {str(severity).replace('_', ' ')}" for severity, count in counts.items())
-    out.print(f"{len(findings)} findings" + (f": {told}" if told else ""))
+    out.print(counted(len(findings), "finding") + (f": {told}" if told else ""))
     for row in findings.to_dict("records"):
         out.print(f"\n[bold]{row['severity'].replace('_', ' ').capitalize()}[/] [dim]{row['check']}[/]")
         out.print(Padding(Text(row["explanation"]), (0, 0, 0, 2), expand=False))
         for title in ("printed", "computed", "consequence"):
             if row[title]:
                 out.print(Padding(Text(f"{title}: {row[title]}"), (0, 0, 0, 4), expand=False))
+        rows = listed([f"{name} (line {lines[name]})" for name in row["ledger_rows"].split(";") if name])
+        if rows:
+            out.print(Padding(Text(f"rows: {rows}"), (0, 0, 0, 4), expand=False))
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """The commands as a user types them."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -30,6 +31,12 @@ def test_from_template_to_audit(tmp_path: Path) -> None:
     audited = _run("audit", "mine", "--output", "findings.csv", cwd=tmp_path)
     assert audited.returncode == 0
     assert "contradiction" not in audited.stdout
+    assert "1 populations" not in checked.stdout
+    assert "1 adjudications" not in checked.stdout
+    lines = (tmp_path / "mine" / "statistics.csv").read_text(encoding="utf-8").splitlines()
+    told = re.findall(r"(\w+) \(line (\d+)\)", audited.stdout)
+    assert told
+    assert all(lines[int(line) - 1].startswith(f"{name},") for name, line in told)
     assert (tmp_path / "findings.csv").read_text(encoding="utf-8").startswith("finding_id,check,severity")
 
 

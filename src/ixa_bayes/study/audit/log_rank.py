@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from ixa_bayes.formulas.printed import is_not_reached, parse_p
 from ixa_bayes.study.audit import consequences as then
 from ixa_bayes.study.audit.findings import TESTS_REPRODUCED, Finding
-from ixa_bayes.study.audit.prints import Prints, counted, is_ambiguous, p_words
+from ixa_bayes.study.audit.prints import Prints, counted, is_ambiguous, listed, p_words
 from ixa_bayes.study.audit.ratios import RatioBox, ratio_box
 from ixa_bayes.study.effects import Comparison
 from ixa_bayes.study.ledger_rows import Row, number
@@ -75,7 +75,7 @@ class LogRank:
 
 def check_log_rank(prints: Prints) -> Iterator[Finding]:
     """Log-rank p values far from what medians or multivariable hazard ratios of the same groups say."""
-    missing: dict[str, list[str]] = defaultdict(list)
+    missing: dict[str, list[Row]] = defaultdict(list)
     shown: dict[tuple[str, str], list[LogRank]] = defaultdict(list)
     for row in prints.rows:
         comparison = _compared(prints, row)
@@ -83,23 +83,31 @@ def check_log_rank(prints: Prints) -> Iterator[Finding]:
             continue
         found = _log_rank(prints, row, comparison)
         if isinstance(found, str):
-            missing[found].append(row["id"])
+            missing[found].append(row)
             continue
         shown[comparison.population, comparison.endpoint].append(found)
         yield from _against_medians(prints, found)
         yield from _against_adjusted(prints, found)
     for tests in shown.values():
         yield _beside_each_other(prints, tests)
-    for what, ids in missing.items():
-        yield Finding(
-            BESIDE,
-            "not_computable",
-            tuple(ids),
-            printed=counted(len(ids), "log-rank p value"),
-            computed="",
-            explanation=f"A hazard ratio cannot be derived from these p values: {what}.",
-            consequence=then.NOT_REANALYSED,
-        )
+    for what, rows in missing.items():
+        yield _not_computable(prints, rows, what=what)
+
+
+def _not_computable(prints: Prints, rows: list[Row], *, what: str) -> Finding:
+    of = dict.fromkeys(
+        f"{prints.endpoint_words(row['endpoint'])} ({prints.group_words(row['population'])})" for row in rows
+    )
+    return Finding(
+        BESIDE,
+        "not_computable",
+        tuple(row["id"] for row in rows),
+        printed=counted(len(rows), "log-rank p value"),
+        computed="",
+        explanation=f"{listed(list(of))}: no hazard ratio can be derived from "
+        f"{'this p value' if len(rows) == 1 else 'these p values'}: {what}.",
+        consequence=then.NOT_REANALYSED,
+    )
 
 
 def information(events: float, n1: float, n2: float, *, total: float) -> float:
