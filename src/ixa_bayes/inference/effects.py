@@ -24,6 +24,7 @@ from ixa_bayes.inference.effect_rows import (
     prior_cells,
 )
 from ixa_bayes.inference.log_rank_effects import calibration_table, log_rank_rows, simulate
+from ixa_bayes.inference.result_words import told_by_tables
 from ixa_bayes.models.analysis import ModelFile, analysis_from
 from ixa_bayes.models.effects import EffectAnalysis
 from ixa_bayes.study.effects import NotExtractable, PrintedRatio, printed_ratios
@@ -59,6 +60,9 @@ class HazardRatioReanalysis:
     extraction: pd.DataFrame
     literature: pd.DataFrame
     not_extractable: pd.DataFrame
+
+    def __repr__(self) -> str:
+        return told_by_tables(self)
 
 
 def reanalyse_hazard_ratios(

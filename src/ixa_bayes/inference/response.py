@@ -27,6 +27,7 @@ from ixa_bayes.inference.response_rows import (
     pairs_of,
     response_frame,
 )
+from ixa_bayes.inference.result_words import told_by_tables
 from ixa_bayes.models.analysis import ModelFile, analysis_from
 from ixa_bayes.models.response import Groups
 from ixa_bayes.models.response_analysis import LITERATURE, ResponseAnalysis
@@ -63,6 +64,9 @@ class ResponseReanalysis:
     priors: pd.DataFrame
     diagnostics: pd.DataFrame
     posteriors: dict[str, xr.DataTree]
+
+    def __repr__(self) -> str:
+        return told_by_tables(self)
 
 
 @dataclass(frozen=True, eq=False)

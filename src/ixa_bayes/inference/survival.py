@@ -158,6 +158,12 @@ class SurvivalFit:
     posterior: xr.DataTree
     convergence: Convergence
 
+    def __repr__(self) -> str:
+        sizes, verdict = self.posterior["posterior"].sizes, "converged" if self.convergence.ok else "not converged"
+        about = f"{self.question.analysis.name} for {self.question.cohort.name}"
+        draws = f"{sizes['chain']} chains of {sizes['draw']} draws"
+        return f"<SurvivalFit of {about}: {draws}, {verdict}; .posterior, .convergence, ib.estimand_table(fitted)>"
+
     @property
     def law(self) -> Law:
         """Draws of the baseline hazard."""
