@@ -9,9 +9,10 @@ from ixa_bayes.errors import InputError
 from ixa_bayes.models.analysis import read_model
 from ixa_bayes.models.response_analysis import RatePrior, ResponseAnalysis
 
-from .conftest import StudyMaker
+from .conftest import DEFINITION, StudyMaker
 
 PRIOR = {"name": "uniform", "mean": 0.5, "patients": 2, "meaning": "flat", "source": "a test"}
+ROW = {"endpoint": "patients", "kind": "count", "count": "40"}
 MINIMAL: dict[str, Any] = {
     "kind": "response",
     "name": "toy",
@@ -99,3 +100,30 @@ def test_hash_is_of_what_the_file_says() -> None:
     analysis = _response("orr")
     assert analysis.sha256 == _response("orr").sha256
     assert analysis.sha256 != analysis.model_copy(update={"next_patients": 21}).sha256
+
+
+@pytest.mark.parametrize(("declared", "main", "others"), [("response", ("response",), ("toxicity",)), ("", (), None)])
+def test_the_main_response_of_a_study_gets_the_leaning_priors_whatever_its_name(
+    make_study: StudyMaker, declared: str, main: tuple[str, ...], others: tuple[str, ...] | None
+) -> None:
+    line = f'main_population = "all"\nmain_response = "{declared}"' if declared else 'main_population = "all"'
+    definition = make_study(ROW, definition=DEFINITION.replace('main_population = "all"', line)).definition
+    assert _response("orr").endpoints_of(definition) == main
+    assert _response("response_other").endpoints_of(definition) == (others or ("response", "toxicity"))
+    assert _response("orr").title_in(definition) == ("Response" if declared else "Overall response rate")
+    assert _response("response_other").title_in(definition) == _response("response_other").title
+
+
+@pytest.mark.parametrize(
+    ("declared", "rule"),
+    [("rfs", "must be an endpoint of kind binary"), ("toxicity", "its enthusiastic prior expects a high rate")],
+)
+def test_a_main_response_that_the_priors_do_not_fit_is_a_fault(
+    make_study: StudyMaker, declared: str, rule: str
+) -> None:
+    text = DEFINITION.replace('main_population = "all"', f'main_population = "all"\nmain_response = "{declared}"')
+    with pytest.raises(InputError) as caught:
+        make_study(ROW, definition=text)
+    (problem,) = caught.value.problems
+    assert problem.where.endswith("key main_response")
+    assert problem.rule.startswith(rule)

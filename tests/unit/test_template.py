@@ -51,7 +51,7 @@ def test_the_template_shows_every_key_of_a_definition(tmp_path: Path) -> None:
     write_template(tmp_path, name="example")
     text = (tmp_path / "study.toml").read_text(encoding="utf-8")
     content = tomllib.loads(text)
-    assert set(StudyDefinition.model_fields) - set(content) == {"adjudications", "literature"}
+    assert set(StudyDefinition.model_fields) - set(content) == {"adjudications", "literature", "main_response"}
     assert "[[adjudications]]" in text, "shown as a comment, since the example needs none"
     assert '\n# literature = "literature"\n' in text, "shown as a comment, since the example is invented"
 

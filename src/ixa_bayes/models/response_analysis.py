@@ -13,6 +13,8 @@ from ixa_bayes.study.definition import Name, StudyDefinition, Text
 LITERATURE = "literature"
 HIERARCHICAL = "hierarchical"
 RESERVED = (LITERATURE, HIERARCHICAL)
+MAIN_RESPONSE = "orr"
+"""In a model file this name stands for what a study declares as its main response, if it declares one."""
 
 
 class _Strict(BaseModel):
@@ -73,7 +75,8 @@ class ResponseAnalysis(_Strict):
 
     ``endpoints`` names binary endpoints, or is ``"binary"`` for all that a study has; ``except``
     leaves some out. ``literature`` says how rates of other trials become a prior, where there is one
-    for exactly that regimen and endpoint; without the section none is made.
+    for exactly that regimen and endpoint; without the section none is made. In both lists the name
+    ``orr`` stands for the ``main_response`` of a study that declares one.
     """
 
     kind: Literal["response"]
@@ -106,12 +109,26 @@ class ResponseAnalysis(_Strict):
         Endpoints that only say who could be evaluated are denominators, not results, and are left out.
         """
         denominators = {endpoint.evaluable for endpoint in definition.endpoints.values()}
-        wanted = None if self.endpoints == "binary" else set(self.endpoints)
+        wanted = None if self.endpoints == "binary" else _named_in(self.endpoints, definition)
+        left_out = _named_in(self.leave_out, definition)
         return tuple(
             name
             for name, endpoint in definition.endpoints.items()
             if endpoint.kind == "binary"
             and name not in denominators
-            and name not in self.leave_out
+            and name not in left_out
             and (wanted is None or name in wanted)
         )
+
+    def title_in(self, definition: StudyDefinition) -> str:
+        """The title; for the main response that a study declares, the label which the study gives it."""
+        declared = definition.main_response
+        if declared is None or self.endpoints != (MAIN_RESPONSE,):
+            return self.title
+        return definition.endpoints[declared].label
+
+
+def _named_in(names: tuple[str, ...], definition: StudyDefinition) -> set[str]:
+    """The endpoints meant, with the study's own main response in the place of the usual name."""
+    declared = definition.main_response
+    return {declared if declared is not None and name == MAIN_RESPONSE else name for name in names}

@@ -111,21 +111,22 @@ def _rate_tables(results: Results, ledger: Ledger) -> list[tuple[str, list[Displ
     found = []
     for analysis in results.response_analyses:
         endpoints = analysis.endpoints_of(results.study.definition)
+        title = analysis.title_in(results.study.definition)
         rates = results.response[results.response["endpoint"].isin(endpoints)]
         contrasts = results.response_contrast[results.response_contrast["endpoint"].isin(endpoints)]
         tables = [
             response_tables.rate_table(
-                rates, labels, ledger, anchor=f"table-rates-{analysis.name}", caption=f"{analysis.title}: rates"
+                rates, labels, ledger, anchor=f"table-rates-{analysis.name}", caption=f"{title}: rates"
             ),
             response_tables.contrast_table(
                 contrasts,
                 labels,
                 ledger,
                 anchor=f"table-contrasts-{analysis.name}",
-                caption=f"{analysis.title}: one group against another",
+                caption=f"{title}: one group against another",
             ),
         ]
-        found.append((analysis.title, tables))
+        found.append((title, tables))
     return found
 
 

@@ -200,7 +200,10 @@ def rate_prior_table(
         if row["endpoint"]:
             return labels.endpoint(row["endpoint"])
         named = [
-            a.title for a in analyses for p in a.priors if (p.name, p.a, p.b) == (row["prior"], row["a"], row["b"])
+            a.title_in(labels.definition)
+            for a in analyses
+            for p in a.priors
+            if (p.name, p.a, p.b) == (row["prior"], row["a"], row["b"])
         ]
         return "; ".join(named) or "–"
 

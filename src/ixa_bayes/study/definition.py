@@ -161,7 +161,8 @@ class StudyDefinition(_Strict):
     """The content of ``study.toml``; see ``ixa-bayes new-study`` for an annotated example.
 
     ``literature`` is the folder of other studies' results that may inform priors, relative to the
-    study's own and with ``/`` between its parts. Without it no literature is used.
+    study's own and with ``/`` between its parts. Without it no literature is used. ``main_response``
+    is the binary endpoint that is read under sceptical and enthusiastic priors too; without it, ``orr``.
     """
 
     name: Name
@@ -172,6 +173,7 @@ class StudyDefinition(_Strict):
     design: Text
     time_unit: TimeUnit
     main_population: Name
+    main_response: Name | None = None
     literature: Text | None = None
     populations: Annotated[dict[Name, Population], Field(min_length=1)]
     factors: dict[Name, Factor] = {}
@@ -189,7 +191,12 @@ class StudyDefinition(_Strict):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        faults = [*self._population_faults(), *self._endpoint_faults(), *self._split_faults()]
+        faults = [
+            *self._population_faults(),
+            *self._endpoint_faults(),
+            *self._split_faults(),
+            *self._main_response_faults(),
+        ]
         for index, nested in enumerate(self.nesting):
             faults += self._subgroup_faults(("nesting", index, "inner"), nested.inner.factor, nested.inner.level)
             faults += self._subgroup_faults(("nesting", index, "outer"), nested.outer.factor, nested.outer.level)
@@ -240,6 +247,18 @@ class StudyDefinition(_Strict):
             if factor.split_by is not None and factor.split_by.endpoint not in binary:
                 key = ("factors", name, "split_by", "endpoint")
                 yield _among(key, factor.split_by.endpoint, "an endpoint of kind binary", binary)
+
+    def _main_response_faults(self) -> Iterator[KeyFault]:
+        name, binary = self.main_response, self._of_kind("binary")
+        if name is None:
+            return
+        if name not in binary:
+            yield _among(("main_response",), name, "an endpoint of kind binary", binary)
+        elif self.endpoints[name].better != "higher":
+            found = f"{name!r}, better = {self.endpoints[name].better!r}"
+            rule = "its enthusiastic prior expects a high rate, so a high rate must be the better one"
+            mend = f'if it is, write better = "higher" under [endpoints.{name}]; if not, leave main_response out'
+            yield KeyFault(("main_response",), found, rule, mend)
 
     def _of_kind(self, kind: EndpointKind) -> list[str]:
         return [name for name, endpoint in self.endpoints.items() if endpoint.kind == kind]
