@@ -2,14 +2,17 @@ from dataclasses import replace
 
 import pandas as pd
 
+from ixa_bayes.report.effect_tables import effect_short
 from ixa_bayes.report.figures import draw_all
 from ixa_bayes.report.headlines import headlines
 from ixa_bayes.report.page import render_page
 from ixa_bayes.report.results import Results
 from ixa_bayes.report.summary import summary_findings
 from ixa_bayes.report.wording import (
+    Labels,
     ratio_text,
 )
+from ixa_bayes.study.definition import Factor
 
 from .pages import empty, text_of, with_log_rank
 
@@ -25,7 +28,7 @@ def test_summary_is_computed_from_the_tables(hostile_results: Results) -> None:
 
 def test_summary_names_the_unadjusted_evidence_beside_the_adjusted(hostile_results: Results) -> None:
     largest, directions = summary_findings(with_log_rank(hostile_results))[:2]
-    assert largest.headline.startswith("The largest adjusted effect")
+    assert largest.headline.startswith("The adjusted effect shrinks")
     assert (
         "(log-rank p <0.0001) gives the sceptic a hazard ratio of at least 1.30 (with 97.5% probability)."
         in largest.text
@@ -104,3 +107,27 @@ def test_each_card_states_its_rule_in_the_open(hostile_results: Results) -> None
     assert directions.text.startswith(
         "Clear: the likelier side of 1 has a probability of at least 0.975 under a weak prior and 0.950 under the"
     )
+
+
+def test_a_single_effect_is_not_the_largest_and_one_that_stays_does_not_shrink(hostile_results: Results) -> None:
+    table = hostile_results.hazard_ratios
+    only = replace(hostile_results, hazard_ratios=table.assign(hr_median=1.0, mcse_hr_median=0.0))
+    assert summary_findings(only)[0].headline == "The adjusted effect stays at 1.00 for a sceptic"
+
+
+def test_a_ratio_that_is_printed_twice_differently_says_so(hostile_results: Results) -> None:
+    table = hostile_results.hazard_ratios
+    weaker = table.assign(printed="HR 2.00 (95% CI 1.00 to 4.00)", log_hr=table["log_hr"] / 3)
+    twice = replace(hostile_results, hazard_ratios=pd.concat([table, weaker], ignore_index=True))
+    assert ", and elsewhere, differently, HR 2.00 (95% CI 1.00 to 4.00). A sceptic" in summary_findings(twice)[0].text
+    assert "elsewhere" not in summary_findings(hostile_results)[0].text
+
+
+def test_a_comparator_is_named_unless_it_is_the_absence_of_the_factor(hostile_results: Results) -> None:
+    definition = hostile_results.study.definition
+    stage = Factor(label="Drug", levels={"new": "sacubitril/valsartan", "old": "enalapril", "none": "none"})
+    labels = Labels(definition.model_copy(update={"factors": {"drug": stage}}))
+    row = {"endpoint": "rfs", "population": definition.main_population, "factor": "drug", "level": "new"}
+    assert effect_short(row | {"comparator": "old"}, labels).endswith("sacubitril/valsartan v enalapril")
+    assert effect_short(row | {"comparator": "none"}, labels).endswith("sacubitril/valsartan")
+    assert effect_short(row | {"comparator": ""}, labels).endswith("sacubitril/valsartan")

@@ -84,5 +84,11 @@ def _advocacy_words(row: dict[str, Any]) -> str:
     limits = [row["advocacy_limit_hr_nearest"], row["advocacy_limit_hr_furthest"]]
     if any(math.isnan(limit) for limit in limits):
         return "does not apply"
-    shown = list(dict.fromkeys(_limit_text(limit) if limit else NO_LIMIT for limit in limits))
-    return f"between 1 and {shown[0]}" + "".join(f", or with {limit}" for limit in shown[1:])
+    words = (_limit_text(limit) if limit else NO_LIMIT for limit in limits)
+    shown = list(dict.fromkeys(word.replace("above", "more than").replace("below", "less than") for word in words))
+    if len(shown) == 1:
+        return "on that side of 1, however large" if shown[0] == NO_LIMIT else f"between 1 and {shown[0]}"
+    nearest, furthest = shown
+    if furthest == NO_LIMIT:
+        return f"between 1 and {nearest} or any wider range: the rounding of the print leaves it open"
+    return f"between 1 and {nearest}, at the other end of the rounding {furthest}"

@@ -100,7 +100,8 @@ def effect_title(row: dict[str, Any], labels: Labels) -> str:
 def effect_short(row: dict[str, Any], labels: Labels) -> str:
     """An effect in as few words as tell it apart from the others: for sentences and figures."""
     level = labels.level(row["factor"], row["level"]) if row["level"] else labels.factor(row["factor"])
-    parts = [labels.endpoint(row["endpoint"]), level, labels.where(row["population"])]
+    against = labels.against(row["factor"], row["comparator"])
+    parts = [labels.endpoint(row["endpoint"]), f"{level}{against}", labels.where(row["population"])]
     return ", ".join(part for part in parts if part)
 
 

@@ -101,9 +101,10 @@ def _largest_effect(results: Results, labels: Labels, ledger: Ledger) -> Iterato
     unadjusted = _unadjusted(table, largest) if largest["source"] == ADJUSTED else []
     kind = "adjusted" if largest["source"] == ADJUSTED else "unadjusted"
     yield SummaryFinding(
-        headline=f"The largest {kind} effect shrinks from {median_text(largest)} to "
-        f"{median_text(sceptic[0])} for a sceptic",
-        text=f"{effect_short(largest, labels)}: the paper prints {largest['printed']}. A sceptic, who expects 95% of "
+        headline=f"The {'largest ' if len(flat) > 1 else ''}{kind} effect "
+        f"{_shrinks(median_text(largest), median_text(sceptic[0]))} for a sceptic",
+        text=f"{effect_short(largest, labels)}: the paper prints {largest['printed']}"
+        f"{_other_print(flat, largest)}. A sceptic, who expects 95% of "
         f"hazard ratios within {implied_interval(sceptic[0], word=_rounded_ratio)}, is left with "
         f"{hr_interval(sceptic[0])}; the probability that it is {_side(sceptic[0])} 1 is {likelier_chance(sceptic[0])}"
         f"{_conflict_words(sceptic[0])}."
@@ -113,6 +114,19 @@ def _largest_effect(results: Results, labels: Labels, ledger: Ledger) -> Iterato
         links=ledger.links_of([largest, *unadjusted]),
         evidence=evidence_words(flat),
     )
+
+
+def _shrinks(alone: str, sceptical: str) -> str:
+    return f"stays at {alone}" if alone == sceptical else f"shrinks from {alone} to {sceptical}"
+
+
+def _other_print(flat: pd.DataFrame, row: dict[str, Any]) -> str:
+    """The same hazard ratio as another place of the paper prints it, where the two differ."""
+    same = flat["printed"].ne(row["printed"])
+    for key in ("endpoint", "population", "factor", "level", "comparator", "source"):
+        same &= flat[key].eq(row[key])
+    others = list(dict.fromkeys(flat.loc[same, "printed"]))
+    return f", and elsewhere, differently, {' and '.join(others)}" if others else ""
 
 
 def _rounded_ratio(ratio: float) -> str:
@@ -277,7 +291,9 @@ def _audit(results: Results, ledger: Ledger) -> Iterator[SummaryFinding]:
     )
     if serious.empty:
         yield SummaryFinding(
-            headline="No printed number contradicts another",
+            headline="No printed number contradicts another"
+            if len(results.study.statistics) > 1
+            else "Too few printed numbers to check against each other",
             text=f"The audit checked the printed numbers against each other.{used if replaced else ''}",
             target="audit",
             links=(),

@@ -221,6 +221,13 @@ class Labels:
             return f"{first} v the others" if level else f"levels of {self.factor(factor)}"
         return f"{first} v {self.level(factor, comparator)}"
 
+    def against(self, factor: str, comparator: str) -> str:
+        """`` v enalapril`` where a comparator is more than the absence of the factor; else empty."""
+        known = self.definition.factors.get(factor)
+        if not comparator or known is None or comparator in _PLAIN_LEVELS:
+            return ""
+        return f" v {self.level(factor, comparator)}"
+
     def time_unit(self) -> str:
         """Unit of the study's times."""
         return self.definition.time_unit
