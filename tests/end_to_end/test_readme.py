@@ -105,6 +105,19 @@ def test_the_fit_of_the_example_is_what_is_quoted(tmp_path: Path) -> None:
         assert _numbers(now) == pytest.approx(_numbers(told), rel=0.1, abs=0.02), now
 
 
+@pytest.mark.compiles
+def test_the_python_block_prints_what_is_quoted(tmp_path: Path) -> None:
+    (python,) = _blocks("python")
+    (tmp_path / "block.py").write_text(python, encoding="utf-8")
+    done = subprocess.run([sys.executable, "block.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = done.stdout.splitlines()
+    quoted = _quoted(found[0]).splitlines()
+    assert [line.split()[0] for line in found] == [line.split()[0] for line in quoted]
+    for told, now in zip(quoted, found, strict=True):
+        assert _numbers(now) == pytest.approx(_numbers(told), rel=0.1, abs=0.02), now
+
+
 def _numbers(line: str) -> list[float]:
     return [float(number) for number in re.findall(r"\d+\.\d+", line)]
 
