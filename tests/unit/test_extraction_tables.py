@@ -88,6 +88,7 @@ def test_only_log_rank_routes_enter_the_widest_spread() -> None:
     frame = pd.DataFrame([INTERVAL | {"hr_spread": 9.0}, SIMULATED])
     assert widest_spread(frame) == "1.5"
     assert widest_spread(frame.iloc[:1]) == ""
+    assert widest_spread(frame.assign(hr_spread=1.02)) == ""  # "differ by a factor of 1.0" would say nothing
     assert widest_spread(frame.assign(hr_spread=math.nan)) == ""
 
 

@@ -95,7 +95,7 @@ def test_an_extreme_limit_ends_in_an_arrow_and_is_said(drawn: list[DrawnFigure])
 
 def test_ratio_limits_keep_medians_and_clip_extremes() -> None:
     few = [Mark("printed", median=2.0, lower=1.2, upper=3.0)]
-    assert ratio_limits(few) == (0.5, 3.0)
+    assert ratio_limits(few) == (0.5, 5.0)  # a tick stands at each end
     low, high = ratio_limits([*few, Mark("printed", median=20.46, lower=2.97, upper=140.8)])
     assert low == 0.5
     assert 20.46 < high < 40
@@ -189,3 +189,20 @@ def test_chances_of_a_protective_factor_are_those_of_protection(hostile_results:
         return [part.rpartition(": ")[2] for part in figure.figure.alt.split(", P(HR ")[1:]]
 
     assert [n.split(". ")[0] for n in numbers(harm)] == [n.split(". ")[0] for n in numbers(protection)]
+
+
+def test_axis_reaches_the_round_ratio_beyond_a_strong_protection() -> None:
+    limits = ratio_limits([Mark("printed", median=0.45, lower=0.21, upper=0.9)])
+    assert limits == (0.2, 2.0)
+    assert ratio_ticks(limits) == [0.2, 0.5, 1.0, 2.0]
+
+
+def test_captions_tell_what_priors_expect_and_which_model_is_at_the_right(hostile_results: Results) -> None:
+    captions = {drawn.figure.name: drawn.figure.caption for drawn in draw_all(hostile_results)}
+    forest = captions["forest_printed"]
+    assert "no effect (sceptical) 0.50 to 2.0" in forest
+    assert "opposite effect (HR 0.5)" in forest
+    assert "no effect (sceptical) 0.50 to 2.0" in captions["prior_to_posterior_1"]
+    rates = [caption for name, caption in captions.items() if name.startswith(("rates_", "contrasts_"))]
+    assert rates
+    assert all("each group alone" in caption for caption in rates)

@@ -17,6 +17,7 @@ from ixa_bayes.report.effect_tables import (
     chances_on,
     effect_short,
     hr_interval,
+    implied_interval,
     likelier_side,
     main_effects,
     median_text,
@@ -43,10 +44,12 @@ SHOWN_STRENGTH: Final = "moderate"
 MOST_EFFECTS: Final = 6
 MOST_DENSITIES: Final = 8
 _KEYS: Final = ["source", "endpoint", "population", "factor", "level", "comparator", "printed"]
+_ROUND_LIMITS: Final = (0.1, 0.2, 0.5)
 
 _ALONE_WORDS: Final = {
     "printed": "the estimate alone, symmetric on the log scale; its limits can differ from the print in the last digit",
-    "log_rank": "the hazard ratios that the simulated log-rank test does not reject",
+    "log_rank": "the hazard ratios that the simulated log-rank test does not reject, which is another method than the "
+    "rows below it: not to be compared with them digit by digit",
 }
 
 Effect = list[dict[str, Any]]
@@ -100,7 +103,14 @@ def ratio_limits(marks: Sequence[Mark]) -> Limits:
     medians = [mark.median for mark in marks if 0 < mark.median < np.inf] + ends or [1.0]
     low = max(min(mark.lower for mark in marks), min(0.1, min(medians) / 1.5))
     high = min(max(mark.upper for mark in marks), max(10.0, max(medians) * 1.5))
-    return min(low, 0.5), max(high, 2.0)
+    return _to_round(min(low, 0.5), down=True), _to_round(max(high, 2.0), down=False)
+
+
+def _to_round(limit: float, *, down: bool) -> float:
+    """The next round ratio beyond a limit near 1, so that a tick stands there; a far limit stays."""
+    if down:
+        return max((tick for tick in _ROUND_LIMITS if tick <= limit), default=limit)
+    return min((1 / tick for tick in _ROUND_LIMITS if 1 / tick >= limit), default=limit)
 
 
 def _mark(row: dict[str, Any]) -> Mark:
@@ -155,13 +165,20 @@ def _forest(effects: Sequence[Effect], labels: Labels, *, name: str, source: str
             title=f"Hazard ratios without and with moderate priors: {source}",
             alt=f"Forest plot, median and 95% interval. {numbers}.",
             caption="The same printed effect, read alone and by readers with different beliefs: median and 95% "
-            f"interval. “No prior” is {alone}.{note}",
+            f"interval. {_prior_ranges(effects)} “No prior” is {alone}.{note}",
             evidence_kind=evidence_kind,
             ledger_rows=ledger_rows,
             section="hazard-ratios",
         ),
         drawing,
     )
+
+
+def _prior_ranges(effects: Sequence[Effect]) -> str:
+    """What each prior that is drawn expects: the opposite one may be wider than the sceptic's, and so give way more."""
+    rows = [row for effect in effects for row in shown(effect) if row["prior"] != FLAT and row["prior_sd"] > 0]
+    told = dict.fromkeys(f"{_row_label(row)} {implied_interval(row)}" for row in rows)
+    return f"Hazard ratios that each prior expects with 95%: {'; '.join(told)}." if told else ""
 
 
 def _effect_numbers(effect: Effect, labels: Labels) -> str:
@@ -245,7 +262,7 @@ def _densities(effect: Effect, labels: Labels, *, name: str) -> DrawnFigure:
             alt=f"Densities of the hazard ratio, one panel per moderate prior. {_effect_numbers(effect, labels)}. "
             f"The printed estimate alone peaks at {median_text(flat)}.",
             caption="Dashed: what is believed before, here the moderate prior of each kind. Dotted: what the paper "
-            "prints. Filled: both combined. "
+            f"prints. Filled: both combined. {_prior_ranges([effect])} "
             "The posterior lies nearer to whichever is narrower.",
             evidence_kind=evidence_kind,
             ledger_rows=ledger_rows,

@@ -43,9 +43,10 @@ def extraction_table(extraction: pd.DataFrame, labels: Labels, ledger: Ledger) -
 
 
 def widest_spread(extraction: pd.DataFrame) -> str:
-    """The largest factor by which the hazard ratios of one log-rank p differ between routes; empty if none."""
+    """Largest factor by which the hazard ratios of one log-rank p differ between routes; empty if it shows as none."""
     spreads = extraction[~extraction["source"].isin(PRINTED_RATIOS)]["hr_spread"].dropna()
-    return "" if spreads.empty else f"{spreads.max():.1f}"
+    shown = "" if spreads.empty else f"{spreads.max():.1f}"
+    return "" if shown == "1.0" else shown
 
 
 def _print_words(row: dict[str, Any], labels: Labels) -> str:

@@ -90,7 +90,7 @@ def _rate_figure(
             title=f"Rates: {subject}",
             alt=f"Rates with 95% intervals, raw and posterior. {numbers}.",
             caption="At the right: patients with the endpoint out of those evaluable, and the posterior median with "
-            f"its 95% interval.{pooled}",
+            f"its 95% interval, {_right_hand(kinds)}.{pooled}",
             evidence_kind=groups[0][0]["evidence_kind"],
             ledger_rows=_ledger_rows(groups),
             section="response",
@@ -161,7 +161,7 @@ def _contrast_figure(groups: Sequence[list[dict[str, Any]]], labels: Labels, *, 
             title=f"Differences: {subject}",
             alt=f"Differences in rate with 95% intervals, in percentage points. {numbers}.",
             caption="Difference of the first group against the second, in percentage points, and the probability that "
-            "the first is lower.",
+            f"the first is lower, {_right_hand(kinds)}.",
             evidence_kind=groups[0][0]["evidence_kind"],
             ledger_rows=_ledger_rows(groups),
             section="response",
@@ -179,6 +179,13 @@ def _contrast_row(same: list[dict[str, Any]], labels: Labels) -> IntervalRow:
     text = f"{with_interval(chosen, points_text)}\nP(lower) {chance_lower(chosen)}"
     label = labels.comparison(first["factor"], first["level"], first["comparator"])
     return IntervalRow(label, tuple(marks), text)
+
+
+def _right_hand(kinds: Sequence[str]) -> str:
+    """Which model the numbers at the right are of: the same rate has other digits in a figure of the other model."""
+    if "pooled" not in kinds:
+        return "each group alone"
+    return "groups informing each other where such a model is drawn, else each group alone"
 
 
 def _canvas(plot: float) -> tuple[Any, Any]:
