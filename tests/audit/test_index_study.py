@@ -40,6 +40,12 @@ EXPECTED = [
     ("limit_at_one", "note", "hr_pfs_triple_class", "between 0.995 and 1.005"),
     ("variance_inflation", "note", "hr_os_triple_class", "the variance is 5.7 times the unadjusted one"),
     ("implied_hazard_ratios", "note", "p_os_triple_class", "5.01 at the edge of p <0.0001, at least 3.12 whatever"),
+    (
+        "implied_hazard_ratios",
+        "note",
+        "p_os_high_risk_cytogenetics",
+        "at least 1.42 or at most 0.71 (the print does not",
+    ),
     ("implied_hazard_ratios", "note", "p_pfs_triple_class", "2.66 at the edge of p <0.0001, at least 2.04 whatever"),
     ("multiplicity", "note", "hr_os_triple_class_abs", "survive Benjamini-Hochberg"),
 ]

@@ -92,7 +92,9 @@ def about_log_rank(item: LogRankPrint, *, source: str) -> Row:
     """What a log-rank test is about, and how it is printed."""
     p = item.p.text if item.p.operator != "=" else f"= {item.p.number.text}"
     medians = f", medians {item.medians[0]} and {item.medians[1]}" if all(item.medians) else ""
-    return about(item.comparison, source=source, printed=f"log-rank p {p}{medians}", ledger_rows=item.ledger_rows)
+    return about(
+        item.comparison, source=source, printed=f"p {p} (read as log-rank){medians}", ledger_rows=item.ledger_rows
+    )
 
 
 def estimate_cells(log_hazard_ratio: float, standard_error: float) -> Row:

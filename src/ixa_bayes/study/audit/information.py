@@ -97,7 +97,7 @@ def _inflation(
     if alarm:
         reason = "more than nesting explains: few complete cases, related covariates, or another interval than stated"
     else:
-        reason = "the price of adjustment and of incomplete cases"
+        reason = "this may be the price of adjustment and of incomplete cases"
     if known:
         reason += (
             ". The unadjusted information is that of a hazard ratio of 1; with unequal groups and a large effect the "

@@ -285,18 +285,29 @@ def least_log_hazard_ratio(z: float, events: int) -> float:
 
 
 def _hazard_ratios(test: LogRank) -> str:
-    """The hazard ratio behind the p value, in words that say where it is a bound and where a formula."""
-    sign, p = test.direction or 1, f"from {p_words(test.row['p'])}"
-    bound = math.exp(sign * least_log_hazard_ratio(test.z[0], test.events))
-    at_least = f"{'at least' if sign > 0 else 'at most'} {bound:.2f}"
+    """The hazard ratio behind the p value, in words that say where it is a bound and where a formula.
+
+    Without a printed direction a hazard ratio and its reciprocal are equally possible, and both are told.
+    """
+    p = f"from {p_words(test.row['p'])}"
+    bound = math.exp(least_log_hazard_ratio(test.z[0], test.events))
+    at_least = _either(test, f"at least {bound:.2f}", f"at most {1 / bound:.2f}")
     unbounded, wide = not math.isfinite(test.z[1]), test.z[1] - test.z[0] > 1
     if test.information[0] == 0:
         return f"no bound {p}" if wide and not unbounded else f"{at_least} {p}"
     z = test.z[0] if unbounded else test.z[1] if wide else (test.z[0] + test.z[1]) / 2
-    by_formula = f"{math.exp(sign * z / math.sqrt(test.information[1])):.2f}"
+    ratio = math.exp(z / math.sqrt(test.information[1]))
+    by_formula = _either(test, f"{ratio:.2f}", f"{1 / ratio:.2f}")
     if unbounded:
         return f"{by_formula} at the edge of {p_words(test.row['p'])}, {at_least} whatever the groups"
-    return f"between 1 and {by_formula} {p}" if wide else f"{by_formula} {p}"
+    if not wide:
+        return f"{by_formula} {p}"
+    return f"between {1 / ratio:.2f} and {ratio:.2f} {p}" if test.direction == 0 else f"between 1 and {by_formula} {p}"
+
+
+def _either(test: LogRank, worse: str, better: str) -> str:
+    """The words for the printed direction, or both."""
+    return {1: worse, -1: better, 0: f"{worse} or {better} (the print does not say which)"}[test.direction]
 
 
 def _beside_each_other(prints: Prints, tests: list[LogRank]) -> Finding:
