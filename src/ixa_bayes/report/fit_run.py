@@ -7,6 +7,7 @@ from typing import Final
 
 import pandas as pd
 
+from ixa_bayes.cohort.summary import shown_counts
 from ixa_bayes.cohort.table import Cohort, read_cohort
 from ixa_bayes.files import folder_replaced
 from ixa_bayes.inference.survival import SurvivalQuestion, fit_survival, question_of
@@ -77,16 +78,21 @@ def ask(model: str | Path, cohort: str | Path | Cohort, *, seed: int) -> Asked:
     return Asked(file, question, implied_by_prior(question, seed))
 
 
-def implied_lines(asked: Asked) -> list[str]:
-    """The priors' implications in words, and who is left out."""
+def implied_lines(asked: Asked, *, show_small_cells: bool = False) -> list[str]:
+    """The priors' implications in words, and who is left out; small counts of real patients are kept back."""
     table = asked.implied
     reference = table[table["population"] == "reference_profile"]
     lines = [f"Prior: {_implied(row)}" for _, row in reference.iterrows()]
     design, rows = asked.question.design, asked.question.rows
-    lines.append(f"Patients: {int(asked.question.unit_weight.sum())} used, {rows.n_events} with the event")
+    kept_back = asked.question.cohort.evidence_kind == "patients" and not show_small_cells
+    n = int(asked.question.unit_weight.sum())
+    (events,) = shown_counts([rows.n_events], kept_back=kept_back)
+    lines.append(f"Patients: {n:,} used, {events} with the event")
     if design.n_lost:
-        by_name = ", ".join(f"{name} {count}" for name, count in design.lost.items() if count)
-        lines.append(f"Left out: {design.n_lost} without a value of a covariate ({by_name})")
+        (lost,) = shown_counts([design.n_lost], kept_back=kept_back)
+        counts = {name: shown_counts([count], kept_back=kept_back)[0] for name, count in design.lost.items() if count}
+        by_name = ", ".join(f"{name} {count}" for name, count in counts.items())
+        lines.append(f"Left out: {lost} without a value of a covariate ({by_name})")
     return lines
 
 
