@@ -76,7 +76,8 @@ def test_a_study_s_own_models_are_checked_with_it(tmp_path: Path) -> None:
     failed = _run("check-study", "mine", cwd=tmp_path)
     assert failed.returncode == 2
     assert "a.toml, key kind: found 'guess'" in failed.stderr
-    assert "b.toml: found Invalid value (at line 1" in failed.stderr
+    assert "b.toml, line 1" in failed.stderr
+    assert "correct this line" in failed.stderr
     for path in models.iterdir():
         path.unlink()
     shutil.copy(builtin_root() / "models" / "orr.toml", models)

@@ -62,22 +62,39 @@ def test_sizes_of_levels_that_an_endpoint_defines_are_its_counts(make_study: Stu
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "rule"),
+    ("old", "new", "key", "rule", "mend"),
     [
         (
             '"response", h',
             '"respons", h',
-            "factors.responder.split_by names 'respons' (write 'response'?), which is not",
+            "split_by.endpoint",
+            "must be an endpoint of kind binary",
+            "write 'response'",
         ),
-        ('"response", h', '"rfs", h', "factors.responder.split_by names 'rfs', which is not a binary endpoint"),
-        ('having = "yes"', 'having = "yess"', "split_by.having 'yess' (write 'yes'?) is not one of the levels"),
-        ('lacking = "no"', 'lacking = "yes"', "split_by names both levels of a factor that has two"),
+        ('"response", h', '"rfs", h', "split_by.endpoint", "must be an endpoint of kind binary", "correct the name"),
+        (
+            'having = "yes"',
+            'having = "yess"',
+            "split_by.having",
+            "must be a level of the factor: yes, no",
+            "write 'yes'",
+        ),
+        (
+            'lacking = "no"',
+            'lacking = "yes"',
+            "split_by",
+            "names both levels of a factor that has two",
+            "name the level",
+        ),
     ],
 )
-def test_faults_of_a_split(make_study: StudyMaker, old: str, new: str, rule: str) -> None:
+def test_faults_of_a_split(make_study: StudyMaker, old: str, new: str, key: str, rule: str, mend: str) -> None:
     with pytest.raises(InputError) as error:
         make_study(N | {"count": "126"}, definition=RESPONDER.replace(old, new))
-    assert error.value.problems[0].rule.startswith(rule)
+    problem = error.value.problems[0]
+    assert problem.where.endswith(f"key factors.responder.{key}")
+    assert problem.rule.startswith(rule)
+    assert problem.mend.startswith(mend)
 
 
 def test_contradictory_sizes_are_empty(make_study: StudyMaker) -> None:

@@ -122,7 +122,7 @@ def extract_hazard_ratios(
     >>> found = ib.extract_hazard_ratios("zhou2026", "hazard_ratios", seed=1)
     >>> routes = found.query("endpoint == 'os' and factor == 'pi_refractory' and applicable")
     >>> routes.set_index("route")["hr"].round(1).to_dict()
-    {'p_and_group_sizes': 2.8, 'calibrated_at_end': 2.6, 'calibrated_throughout': 2.6, 'medians': 2.1}
+    {'p_and_group_sizes': 2.8, 'calibrated_throughout': 2.6, 'calibrated_at_end': 2.6, 'medians': 2.1}
     """
     study, analysis = study_from(study), analysis_from(analysis, EffectAnalysis)
     ratios, _ = printed_ratios(study)
