@@ -9,7 +9,8 @@ import pytest
 
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError
-from ixa_bayes.inference.survival import fit_survival, question_of
+from ixa_bayes.inference.survival import fit_survival
+from ixa_bayes.inference.survival_question import question_of
 from ixa_bayes.inference.survival_tables import estimand_table
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.report.fit_results import crosscheck_of, curves_of, diagnostics_of, situations_of

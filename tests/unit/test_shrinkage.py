@@ -9,8 +9,9 @@ import xarray as xr
 from scipy.stats import beta, dirichlet, halfcauchy, invgamma, norm
 
 from ixa_bayes.cohort.table import read_cohort
-from ixa_bayes.inference.survival import SurvivalQuestion, log_prior, parameters_of, question_of
+from ixa_bayes.inference.survival_parameters import log_prior, parameters_of
 from ixa_bayes.inference.survival_prior import prior_draws
+from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.models.weibull import weibull_model
 

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from ixa_bayes.cohort.table import read_cohort
-from ixa_bayes.inference.survival import SurvivalQuestion, law_of, question_of, unit_log_likelihood
 from ixa_bayes.inference.survival_estimands import standardised
 from ixa_bayes.inference.survival_estimands import survival as profile_survival
+from ixa_bayes.inference.survival_parameters import law_of, unit_log_likelihood
 from ixa_bayes.inference.survival_prior import prior_as_fit, prior_draws
+from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 
 PRIOR = {"kind": "normal", "mean": 0.0, "sd": 0.7, "source": "test"}

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from scipy.optimize.elementwise import find_root
 
 from ixa_bayes.errors import InputError, Problem
-from ixa_bayes.inference.survival import SurvivalFit, law_of, linear_predictor
+from ixa_bayes.inference.survival import SurvivalFit
+from ixa_bayes.inference.survival_parameters import law_of, linear_predictor
 from ixa_bayes.models.missing import PATTERN, log_pattern_probability, pattern_eta, pattern_rows
 from ixa_bayes.models.profiles import Profile, level_columns, profile_row
 from ixa_bayes.models.ratio_priors import COEFFICIENT, LOG_HAZARD_RATIO

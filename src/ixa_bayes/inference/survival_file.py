@@ -8,7 +8,9 @@ import xarray as xr
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.inference.diagnostics import convergence
 from ixa_bayes.inference.posterior_file import load_posterior, save_posterior
-from ixa_bayes.inference.survival import SurvivalFit, SurvivalQuestion, judged
+from ixa_bayes.inference.survival import SurvivalFit
+from ixa_bayes.inference.survival_parameters import judged
+from ixa_bayes.inference.survival_question import SurvivalQuestion
 from ixa_bayes.models.survival_rows import ROW
 
 POSTERIOR: Final = "posterior.nc"

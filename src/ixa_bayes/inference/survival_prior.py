@@ -9,8 +9,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ixa_bayes.inference.diagnostics import Convergence
-from ixa_bayes.inference.survival import SurvivalFit, SurvivalQuestion, parameters_of
+from ixa_bayes.inference.survival import SurvivalFit
 from ixa_bayes.inference.survival_estimands import hazard_ratios, quantile, standardised, survival
+from ixa_bayes.inference.survival_parameters import parameters_of
+from ixa_bayes.inference.survival_question import SurvivalQuestion
 from ixa_bayes.models.piecewise import hazard_numbers
 from ixa_bayes.models.ratio_priors import COEFFICIENT
 from ixa_bayes.models.shrinkage import shrinkage_prior_draws
@@ -49,7 +51,7 @@ def prior_draws(question: SurvivalQuestion, size: int, rng: np.random.Generator)
     Returns
     -------
     xr.Dataset, dims (chain, draw, ...)
-        One chain; names and units as :func:`ixa_bayes.inference.survival.parameters_of` has them.
+        One chain; names and units as :func:`ixa_bayes.inference.survival_parameters.parameters_of` has them.
     """
     return parameters_of(prior_of_program(question, size, rng), question)
 

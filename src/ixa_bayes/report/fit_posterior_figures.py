@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as MatplotlibFigure
 from numpy.typing import NDArray
 from scipy.stats import binom, gaussian_kde, rankdata
 
-from ixa_bayes.inference.survival import judged
+from ixa_bayes.inference.survival_parameters import judged
 from ixa_bayes.inference.survival_prior import prior_draws
 from ixa_bayes.models.ratio_priors import COEFFICIENT, LOG_HAZARD_RATIO, log_ratio_prior
 from ixa_bayes.report.display import records_of

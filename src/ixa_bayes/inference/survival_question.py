@@ -1,0 +1,153 @@
+"""A model file applied to a cohort: rows, design and structure, all that a posterior will depend on."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from ixa_bayes.cohort.follow_up import is_start_stop
+from ixa_bayes.cohort.table import Cohort
+from ixa_bayes.inference.posterior_file import data_hash
+from ixa_bayes.models.design_matrix import Design, design_of
+from ixa_bayes.models.missing import (
+    Patterns,
+    pattern_data,
+    pattern_rows,
+    patterns_of,
+)
+from ixa_bayes.models.piecewise import (
+    cut_points,
+    piecewise_data,
+)
+from ixa_bayes.models.ratio_priors import (
+    by_family,
+    families,
+    ratio_data,
+)
+from ixa_bayes.models.survival_analysis import PiecewiseBaseline, SurvivalAnalysis, WeibullBaseline
+from ixa_bayes.models.survival_likelihood import Structure
+from ixa_bayes.models.survival_rows import SurvivalRows, row_kinds, survival_rows
+from ixa_bayes.models.weibull import (
+    is_tabled,
+    weibull_data,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class SurvivalQuestion:
+    """A model file applied to a cohort: all that a posterior depends on, and nothing sampled yet.
+
+    Attributes
+    ----------
+    analysis : SurvivalAnalysis
+    cohort : Cohort
+    design : Design
+    rows : SurvivalRows
+        Those of the design: rows equal in all that the likelihood uses are one, with the sum of their weights.
+    member : ndarray of int, shape (row of the cohort that is used,)
+        Which of ``rows`` each used row of the cohort is, in the cohort's order.
+    unit : ndarray of int, shape (row,)
+        Which independent contribution to the likelihood each of ``rows`` belongs to: its own, or in a start-stop table
+        that of its patient. Leave-one-out leaves out units.
+    cuts : tuple of float
+        Cut-points of a piecewise-exponential baseline, in months; empty for a Weibull one.
+    structure : Structure
+    patterns : Patterns
+        What the values of marginalised covariates can be.
+    """
+
+    analysis: SurvivalAnalysis
+    cohort: Cohort
+    design: Design
+    rows: SurvivalRows
+    member: NDArray[np.int64]
+    unit: NDArray[np.int64]
+    cuts: tuple[float, ...]
+    structure: Structure
+    patterns: Patterns
+
+    @property
+    def unit_weight(self) -> NDArray[np.int64]:
+        """How many equal units each unit stands for, shape (unit,)."""
+        _, first = np.unique(self.unit, return_index=True)
+        return self.rows.weight[first]
+
+    @property
+    def weight_at_entry(self) -> NDArray[np.int64]:
+        """Weight of each row among patients as they were at entry, shape (row,): 0 for a patient's later stretches."""
+        order = np.lexsort((self.rows.entry, self.unit))
+        _, first = np.unique(self.unit[order], return_index=True)
+        weight = np.zeros_like(self.rows.weight)
+        weight[order[first]] = self.rows.weight[order[first]]
+        return weight
+
+    def data(self) -> dict[str, ArrayLike]:
+        """Rows and prior numbers as the compiled program takes them."""
+        order = by_family(self.design.priors)
+        # A missing value stands at 0 before coding; the patterns add what is missing to it.
+        baseline, design = self.analysis.baseline, pattern_rows(self.design, self.patterns, 0)[order]
+        if isinstance(baseline, WeibullBaseline):
+            data = weibull_data(self.rows, design, baseline=baseline, structure=self.structure)
+        else:
+            data = piecewise_data(self.rows, design, baseline=baseline, cuts=self.cuts, structure=self.structure)
+        if self.patterns.covariates:
+            data |= pattern_data(self.patterns, self.analysis.missing, coefficients=order)
+        return data | ratio_data(self.design.priors)
+
+    def data_sha256(self) -> str:
+        """Hash of the rows and prior numbers, and of the names of coefficients and cut-points."""
+        labels = (*self.design.matrix.columns, *(f"{cut!r}" for cut in self.cuts))
+        return data_hash(self.data(), labels=tuple(str(label) for label in labels))
+
+
+def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
+    """Apply a model to a cohort.
+
+    Raises
+    ------
+    InputError
+        If the cohort lacks what the model needs; every fault at once.
+    """
+    design = design_of(cohort, analysis)
+    follow_up = cohort.follow_up[analysis.endpoint]
+    rows = survival_rows(follow_up, design.rows)
+    if is_start_stop(follow_up):  # stretches of one patient must stay apart from those of others
+        member = np.arange(rows.event.size, dtype=np.int64)
+        unit = np.asarray(pd.factorize(follow_up["patient"].to_numpy()[design.rows])[0], dtype=np.int64)
+    else:
+        design, rows, member = collapsed(design, rows)
+        unit = np.arange(rows.event.size, dtype=np.int64)
+    baseline = analysis.baseline
+    cuts = cut_points(baseline, rows) if isinstance(baseline, PiecewiseBaseline) else ()
+    patterns = patterns_of(design)
+    tabled = isinstance(baseline, WeibullBaseline) and is_tabled(rows, design.matrix)
+    structure = Structure(
+        law=baseline.law,
+        families=families(design.priors),
+        level="median" if isinstance(baseline, PiecewiseBaseline) or baseline.median else "log_rate",
+        late_entry=bool(np.any(rows.entry > 0)) and isinstance(baseline, WeibullBaseline) and not tabled,
+        between=bool(rows.between.any()),
+        n_intervals=len(cuts) + 1 if isinstance(baseline, PiecewiseBaseline) else 0,
+        walk=isinstance(baseline, PiecewiseBaseline) and baseline.walk is not None and bool(cuts),
+        tabled=tabled,
+        n_marginalised=len(patterns.covariates),
+        n_predictors=patterns.predictors.shape[1] if patterns.covariates else 0,
+    )
+    return SurvivalQuestion(analysis, cohort, design, rows, member, unit, cuts, structure, patterns)
+
+
+def collapsed(design: Design, rows: SurvivalRows) -> tuple[Design, SurvivalRows, NDArray[np.int64]]:
+    """Rows that are equal in all that the likelihood uses as one each, exactly: their weights add up.
+
+    Returns
+    -------
+    Design, SurvivalRows, ndarray of int
+        In the order of first appearance, and which of them each given row is.
+    """
+    known = pd.DataFrame({name: getattr(rows, name) for name in ("entry", "end", "upper", "event", "between")})
+    table = pd.concat([known, design.matrix.reset_index(drop=True)], axis=1)
+    member = row_kinds(table)
+    _, first = np.unique(member, return_index=True)
+    weight = np.bincount(member, weights=rows.weight).round().astype(np.int64)
+    return replace(design, matrix=design.matrix.iloc[first]), replace(rows.chosen(first), weight=weight), member
