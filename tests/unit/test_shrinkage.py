@@ -1,5 +1,6 @@
 """Joint priors of log hazard ratios: what a program takes, what it means, and their densities."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import xarray as xr
 from scipy.stats import beta, dirichlet, halfcauchy, invgamma, norm
 
 from ixa_bayes.cohort.table import read_cohort
+from ixa_bayes.inference.survival import SurvivalFit, verdict_on
+from ixa_bayes.inference.survival_file import load_fit, save_fit
 from ixa_bayes.inference.survival_parameters import log_prior, parameters_of
 from ixa_bayes.inference.survival_prior import prior_draws
 from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
@@ -155,3 +158,37 @@ def test_every_covariate_has_exactly_one_prior(covariates: dict[str, Any], names
     shared = {"shrinkage": HORSESHOE | {"covariates": names}} if names else {}
     with pytest.raises(ValueError, match=words):
         SurvivalAnalysis.model_validate(content | shared)
+
+
+def _saved(question: SurvivalQuestion, folder: Path, *, divergent: float) -> SurvivalFit:
+    """A fit of four chains of prior draws, of which a share diverged, written and read back."""
+    rng = np.random.default_rng(8)
+    draws = xr.concat(
+        [prior_draws(question, 1000, rng).assign_coords(chain=[chain]) for chain in range(4)], dim="chain"
+    )
+    diverging = np.zeros((4, 1000), dtype=bool)
+    diverging[:, : round(1000 * divergent)] = True
+    statistics = {
+        "diverging": (("chain", "draw"), diverging),
+        "energy": (("chain", "draw"), rng.normal(size=(4, 1000))),
+    }
+    tree = xr.DataTree.from_dict(
+        {"posterior": draws, "sample_stats": xr.Dataset(statistics, coords=draws[["chain", "draw"]].coords)}
+    )
+    tree.attrs.update(
+        program=question.structure.name, model_sha256=question.analysis.sha256, data_sha256=question.data_sha256()
+    )
+    save_fit(SurvivalFit(question, tree, verdict_on(tree, question.analysis)), folder)
+    return load_fit(question, folder)
+
+
+def test_a_fit_read_back_is_judged_by_the_thresholds_of_its_priors(tmp_path: Path) -> None:
+    joint = _question(HORSESHOE)
+    own = question_of(
+        joint.analysis.model_copy(update={"shrinkage": None, "covariates": {"c": joint.analysis.covariates["c"]}}),
+        read_cohort(TABLE),
+    )
+    assert _saved(joint, tmp_path / "joint", divergent=0.003).convergence.ok
+    assert not _saved(joint, tmp_path / "worse", divergent=0.006).convergence.ok
+    (reason,) = _saved(own, tmp_path / "own", divergent=0.003).convergence.reasons
+    assert "diverged" in reason

@@ -175,9 +175,21 @@ def fit_survival(
         }
         | dict(identity or {})
     )
-    share = MAX_DIVERGENT_SHARE_SHRUNK if question.analysis.shrinkage else MAX_DIVERGENT_SHARE
-    verdict = convergence(posterior, quantities=judged(parameters), max_divergent_share=share)
-    return SurvivalFit(question, posterior, verdict)
+    return SurvivalFit(question, posterior, verdict_on(posterior, question.analysis))
+
+
+def verdict_on(posterior: xr.DataTree, analysis: SurvivalAnalysis) -> Convergence:
+    """Whether a posterior converged: all that is reported of it, by the thresholds of its priors.
+
+    Parameters
+    ----------
+    posterior : xr.DataTree
+        ``posterior`` under the names of the model, and ``sample_stats``.
+    analysis : SurvivalAnalysis
+        A joint prior of several coefficients allows a larger share of divergent draws.
+    """
+    share = MAX_DIVERGENT_SHARE_SHRUNK if analysis.shrinkage else MAX_DIVERGENT_SHARE
+    return convergence(posterior, quantities=judged(posterior["posterior"].to_dataset()), max_divergent_share=share)
 
 
 def _drawn(question: SurvivalQuestion, *, seed: int, cores: int | None) -> xr.DataTree:

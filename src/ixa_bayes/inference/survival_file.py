@@ -6,10 +6,8 @@ from typing import Final
 import xarray as xr
 
 from ixa_bayes.errors import InputError, Problem
-from ixa_bayes.inference.diagnostics import convergence
 from ixa_bayes.inference.posterior_file import load_posterior, save_posterior
-from ixa_bayes.inference.survival import SurvivalFit
-from ixa_bayes.inference.survival_parameters import judged
+from ixa_bayes.inference.survival import SurvivalFit, verdict_on
 from ixa_bayes.inference.survival_question import SurvivalQuestion
 from ixa_bayes.models.survival_rows import ROW
 
@@ -74,8 +72,7 @@ def load_fit(question: SurvivalQuestion, folder: Path) -> SurvivalFit:
         if rows["log_likelihood"].sizes[ROW] != question.unit_weight.size:
             mend = "fit again"
             raise InputError([Problem(str(private), "other rows", "must be those of the cohort", mend)])
-    verdict = convergence(posterior, quantities=judged(posterior["posterior"].to_dataset()))
-    return SurvivalFit(question, posterior, verdict)
+    return SurvivalFit(question, posterior, verdict_on(posterior, question.analysis))
 
 
 def _observed(question: SurvivalQuestion) -> xr.Dataset:
