@@ -17,6 +17,7 @@ from ixa_bayes.report.fit_files import REPORT, explain, readme, tables_of, write
 from ixa_bayes.report.fit_page import render_fit_page
 from ixa_bayes.report.fit_results import FitResults
 from ixa_bayes.report.fit_summary import fit_findings
+from ixa_bayes.report.fit_tables import BELIEF, hazard_ratio_table, implied_table, prior_table
 from ixa_bayes.report.fit_words import direction_of, estimate_text, months_text, prior_words
 
 from .fits import COVARIATES, ID, RARE, patients, question, results_of, written_fit
@@ -318,3 +319,9 @@ def test_a_prior_in_words() -> None:
     assert prior_words(NormalPrior(kind="normal", mean=0.5, sd=1, source="s")) == "normal, mean 0.5, sd 1"
     heavy = StudentTPrior(kind="student_t", location=0, scale=0.5, df=4, source="s")
     assert prior_words(heavy) == "Student t, location 0, scale 0.5, 4 degrees of freedom"
+
+
+def test_beliefs_are_not_told_as_evidence_of_patients(simulated: FitResults) -> None:
+    for table in (prior_table(simulated), implied_table(simulated)):
+        assert table.evidence == BELIEF
+    assert hazard_ratio_table(simulated).evidence == ("simulated patients",)

@@ -15,7 +15,7 @@ from ixa_bayes.report.results import Results
 from ixa_bayes.report.run import compute
 from ixa_bayes.report.summary import summary_findings
 
-from .pages import Outline, empty, long_list, text_of
+from .pages import Outline, empty, long_list, text_of, with_log_rank
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +168,10 @@ def test_ambiguous_print_is_named_in_summary_and_table(hostile_results: Results)
     statistics.loc["hr_rfs", "reading"] = "ambiguous"
     ambiguous = replace(hostile_results, study=replace(hostile_results.study, statistics=statistics))
     assert "Counted, but ambiguous in print: Relapse-free survival" in summary_findings(ambiguous)[1].more
+    (clear,) = summary_findings(with_log_rank(ambiguous))[1].items
+    assert clear.endswith("; its print allows another comparison too")
+    (plain,) = summary_findings(with_log_rank(hostile_results))[1].items
+    assert "another comparison" not in plain
     page = render_page(ambiguous, [])
     heading = page[page.index('id="table-hazard-ratios"') :]
     assert "ambiguous print: see" in heading[: heading.index("</tr>", heading.index("<tbody"))]

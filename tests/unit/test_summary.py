@@ -56,6 +56,22 @@ def test_likelier_side_is_named_with_its_monte_carlo_error(hostile_results: Resu
     ]
 
 
+def test_what_lies_at_the_threshold_is_said_to_be_barely_clear_or_just_short_of_it(hostile_results: Results) -> None:
+    both = with_log_rank(hostile_results)
+    simulated = both.hazard_ratios["source"].eq("log_rank_calibrated")
+    told = {}
+    for p in (0.9405, 0.939, 0.951, 0.97, 1 - 0.951, 1 - 0.945):
+        table = both.hazard_ratios.copy()
+        weak = table["prior"].eq("neutral_weak")
+        table.loc[simulated, "p_gt_1"] = p
+        table.loc[simulated & weak, "p_gt_1"] = round(p)
+        told[p] = [item for item in summary_findings(replace(both, hazard_ratios=table))[1].items if "Relapse" in item]
+    assert [item.startswith("just short of clear: ") for item in told[0.9405] + told[1 - 0.945]] == [True, True]
+    assert told[0.939] == []
+    assert [item.endswith("; barely clear") for item in told[0.951] + told[1 - 0.951]] == [True, True]
+    assert [item.endswith("; barely clear") for item in told[0.97]] == [False]
+
+
 def test_a_study_of_rates_alone_is_told_by_its_rates(hostile_results: Results) -> None:
     rates = replace(
         empty(hostile_results),

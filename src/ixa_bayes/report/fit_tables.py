@@ -1,6 +1,6 @@
 """Tables of a report on a fit: estimands, patients, priors and diagnostics, worded for the page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +18,7 @@ from ixa_bayes.report.wording import (
 )
 
 NONE: Final = "–"
+BELIEF: Final = ("the analyst's belief, as the model file states it; no outcome of a patient",)
 NO_COVARIATES: Final = "The model has no covariates."
 
 type Record = dict[str, Any]
@@ -187,6 +188,7 @@ def prior_table(results: FitResults) -> DisplayTable:
         anchor="table-priors",
         caption="Priors as the model file states them",
         missing="",
+        evidence=BELIEF,
         folded=False,
     )
 
@@ -214,6 +216,7 @@ def implied_table(results: FitResults) -> DisplayTable:
         anchor="table-implied",
         caption="What the priors imply before any patient is seen",
         missing="",
+        evidence=BELIEF,
         file="prior.csv",
     )
 
@@ -254,15 +257,16 @@ def fit_table(
     missing: str,
     file: str = "",
     folded: bool | None = None,
+    evidence: Sequence[str] | None = None,
 ) -> DisplayTable:
-    """A table of the page that rests on the cohort's kind of evidence."""
+    """A table of the page; without ``evidence`` it rests on the cohort's kind of evidence."""
     return table_of_rows(
         rows,
         columns,
         anchor=anchor,
         caption=caption,
         missing=missing,
-        evidence=evidence_words(results.estimands),
+        evidence=evidence_words(results.estimands) if evidence is None else evidence,
         folded=folded,
         file=file,
     )

@@ -37,6 +37,7 @@ CONFLICT: Final = 0.05
 MOST_NAMED: Final = 6
 CLEAR_UNDER_WEAK: Final = 0.975
 CLEAR_UNDER_SCEPTICAL: Final = 0.95
+BORDERLINE: Final = 0.01
 """A direction is clear if it holds under both priors; one rule for every effect, whatever its result."""
 
 
@@ -190,7 +191,9 @@ def _directions(results: Results, labels: Labels, ledger: Ledger) -> Iterator[Su
         if of_kind := [row for row in rows if _kind(row) == kind]:
             clear = [row for row in kept if _kind(row) == kind]
             counts.append(f"{len(clear)} of {len(of_kind)} {kind}")
-            named += _named(clear, labels, kind=kind)
+            named += _named(clear, labels, ledger, kind=kind)
+    missed = [row for row in rows if row not in kept and _is_borderline(row)]
+    named += [f"just short of clear: {effect_short(row, labels)}, {likelier_side(row)}" for row in missed]
     yield SummaryFinding(
         headline=f"{' and '.join(counts)} {'effect keeps' if len(rows) == 1 else 'effects keep'} a clear direction "
         "for a sceptic",
@@ -211,12 +214,25 @@ def _kind(row: dict[str, Any]) -> str:
     return "adjusted" if row["source"] == ADJUSTED else "unadjusted"
 
 
-def _named(rows: list[dict[str, Any]], labels: Labels, *, kind: str) -> list[str]:
+def _named(rows: list[dict[str, Any]], labels: Labels, ledger: Ledger, *, kind: str) -> list[str]:
     named = [
-        f"{effect_short(row, labels)} ({kind}): {hr_interval(row)}, {likelier_side(row)}" for row in rows[:MOST_NAMED]
+        f"{effect_short(row, labels)} ({kind}): {hr_interval(row)}, {likelier_side(row)}{_doubt(row, ledger)}"
+        for row in rows[:MOST_NAMED]
     ]
     left = len(rows) - MOST_NAMED
     return [*named, f"and {count_text(left, f'more {kind} effect')}"] if left > 0 else named
+
+
+def _doubt(row: dict[str, Any], ledger: Ledger) -> str:
+    """What makes a clear effect less than clear."""
+    borderline = "; barely clear" if _is_borderline(row) else ""
+    ambiguous = ledger.ambiguous(row["ledger_rows"], factor=row["factor"])
+    return borderline + ("; its print allows another comparison too" if ambiguous else "")
+
+
+def _is_borderline(row: dict[str, Any]) -> bool:
+    """Whether the sceptic's probability lies so near the threshold that other sound choices might cross it."""
+    return bool(abs(max(row["p_gt_1"], 1 - row["p_gt_1"]) - CLEAR_UNDER_SCEPTICAL) < BORDERLINE)
 
 
 def _reservations(rows: list[dict[str, Any]], kept: list[dict[str, Any]], labels: Labels, ledger: Ledger) -> str:
