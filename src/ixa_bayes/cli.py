@@ -255,7 +255,7 @@ def fit(
 ) -> None:
     """Fit a survival model to a table of patients."""
     with _progress() as progress:
-        from ixa_bayes.report.fit_run import REPORT, ask, implied_lines, write_fit  # takes seconds
+        from ixa_bayes.report.fit.run import REPORT, ask, implied_lines, write_fit  # takes seconds
 
         asked = ask(model, cohort, seed=seed)
         for line in implied_lines(asked, show_small_cells=show_small_cells):

@@ -19,8 +19,8 @@ SECTIONS = ("hazard-ratios", "survival", "other-methods", "priors", "checks", "p
 @pytest.fixture(scope="session")
 def real_report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a small fit to real patients, with HTML in its labels, that did not converge."""
-    from ixa_bayes.report.fit_figures import draw_fit
-    from ixa_bayes.report.fit_page import render_fit_page
+    from ixa_bayes.report.fit.figures import draw_fit
+    from ixa_bayes.report.fit.page import render_fit_page
 
     results = results_of(written_fit(question(evidence_kind="patients"), apart=0.6))
     path = tmp_path_factory.mktemp("fit_page") / "report.html"

@@ -13,7 +13,7 @@ from ixa_bayes.inference.survival import fit_survival
 from ixa_bayes.inference.survival_question import question_of
 from ixa_bayes.inference.survival_tables import estimand_table
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
-from ixa_bayes.report.fit_results import crosscheck_of, curves_of, diagnostics_of, situations_of
+from ixa_bayes.report.fit.results import crosscheck_of, curves_of, diagnostics_of, situations_of
 
 pytestmark = pytest.mark.compiles
 

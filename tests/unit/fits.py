@@ -15,7 +15,7 @@ from ixa_bayes.inference.survival_prior import implied_by_prior
 from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
 from ixa_bayes.models.analysis import read_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
-from ixa_bayes.report.fit_results import FitResults, fit_results
+from ixa_bayes.report.fit.results import FitResults, fit_results
 from ixa_bayes.report.record import Provenance
 
 PRIOR = {"kind": "normal", "mean": 0.0, "sd": 1.0, "source": "test"}

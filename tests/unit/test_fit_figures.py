@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
 
 from ixa_bayes.report.drawing import DrawnFigure
-from ixa_bayes.report.fit_checks import calibration_check, can_be_checked, predictive_check
-from ixa_bayes.report.fit_curves import GroupCurve, group_curves, hazard_band, observed_steps, only, time_ticks
-from ixa_bayes.report.fit_figures import draw_fit
-from ixa_bayes.report.fit_plots import rank_plot, survival_plot
-from ixa_bayes.report.fit_posterior_figures import SLICES, rank_counts
-from ixa_bayes.report.fit_results import FitResults
+from ixa_bayes.report.fit.checks import calibration_check, can_be_checked, predictive_check
+from ixa_bayes.report.fit.curves import GroupCurve, group_curves, hazard_band, observed_steps, only, time_ticks
+from ixa_bayes.report.fit.figures import draw_fit
+from ixa_bayes.report.fit.plots import rank_plot, survival_plot
+from ixa_bayes.report.fit.posterior_figures import SLICES, rank_counts
+from ixa_bayes.report.fit.results import FitResults
 from ixa_bayes.report.style import house_style
 
 from .fits import COVARIATES, DRAWS, question, results_of, written_fit

@@ -12,13 +12,13 @@ import xarray as xr
 
 from ixa_bayes.models.survival_analysis import HorseshoePrior, NormalPrior, StudentTPrior
 from ixa_bayes.models.survival_rows import ROW
-from ixa_bayes.report.fit_figures import draw_fit
-from ixa_bayes.report.fit_files import REPORT, explain, readme, tables_of, write_fit_files
-from ixa_bayes.report.fit_page import render_fit_page
-from ixa_bayes.report.fit_results import FitResults
-from ixa_bayes.report.fit_summary import fit_findings
-from ixa_bayes.report.fit_tables import BELIEF, hazard_ratio_table, implied_table, prior_table
-from ixa_bayes.report.fit_words import direction_of, estimate_text, months_text, prior_words
+from ixa_bayes.report.fit.figures import draw_fit
+from ixa_bayes.report.fit.files import REPORT, explain, readme, tables_of, write_fit_files
+from ixa_bayes.report.fit.page import render_fit_page
+from ixa_bayes.report.fit.results import FitResults
+from ixa_bayes.report.fit.summary import fit_findings
+from ixa_bayes.report.fit.tables import BELIEF, hazard_ratio_table, implied_table, prior_table
+from ixa_bayes.report.fit.words import direction_of, estimate_text, months_text, prior_words
 
 from .fits import COVARIATES, ID, RARE, patients, question, results_of, written_fit
 from .pages import Outline, text_of

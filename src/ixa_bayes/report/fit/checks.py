@@ -15,7 +15,7 @@ from ixa_bayes.inference.survival import LOG_LIKELIHOOD, SurvivalFit
 from ixa_bayes.inference.survival_parameters import pointwise_log_likelihood
 from ixa_bayes.inference.survival_simulation import replicate
 from ixa_bayes.models.survival_rows import ROW
-from ixa_bayes.report.fit_curves import Band, FloatArray
+from ixa_bayes.report.fit.curves import Band, FloatArray
 
 REPLICATES_PER_CHAIN: Final = 25
 LARGEST: Final = 5000

@@ -9,7 +9,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.transforms import blended_transform_factory
 from numpy.typing import NDArray
 
-from ixa_bayes.report.fit_curves import Band, GroupCurve
+from ixa_bayes.report.fit.curves import Band, GroupCurve
 from ixa_bayes.report.style import GRID, INK, SOFT
 
 FloatArray = NDArray[np.float64]

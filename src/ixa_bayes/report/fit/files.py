@@ -9,7 +9,7 @@ import pandas as pd
 from ixa_bayes.crosscheck import curves, table
 from ixa_bayes.inference import survival_tables
 from ixa_bayes.inference.survival_file import PATIENT_LEVEL, POSTERIOR, save_fit
-from ixa_bayes.report.fit_results import DIAGNOSTIC_COLUMNS, PATIENT_COLUMNS, FitResults
+from ixa_bayes.report.fit.results import DIAGNOSTIC_COLUMNS, PATIENT_COLUMNS, FitResults
 from ixa_bayes.report.wording import count_text
 
 REPORT: Final = "report.html"
@@ -71,7 +71,7 @@ def explain(name: str, column: str) -> str:
         return f"probability that a hazard ratio exceeds {column.removeprefix('p_gt_').replace('_', '.')}"
     if column == "p_practically_equal":
         return "probability that a hazard ratio lies between the model file's two limits of practical equivalence"
-    raise KeyError(f"column {column!r} of {name}.csv is not explained in report/fit_files.py")
+    raise KeyError(f"column {column!r} of {name}.csv is not explained in report/fit/files.py")
 
 
 def write_fit_files(results: FitResults, folder: Path) -> None:
@@ -83,8 +83,8 @@ def write_fit_files(results: FitResults, folder: Path) -> None:
     folder : Path
         Exists; only ``patient_level.nc`` holds rows of patients.
     """
-    from ixa_bayes.report.fit_figures import draw_fit  # here, because a run that finds nothing changed draws nothing
-    from ixa_bayes.report.fit_page import render_fit_page
+    from ixa_bayes.report.fit.figures import draw_fit  # here, because a run that finds nothing changed draws nothing
+    from ixa_bayes.report.fit.page import render_fit_page
 
     save_fit(results.fit, folder)
     for name, frame in tables_of(results).items():

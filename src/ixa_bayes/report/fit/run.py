@@ -15,8 +15,8 @@ from ixa_bayes.inference.survival_prior import implied_by_prior
 from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
 from ixa_bayes.models.analysis import ModelFile, analysis_from, read_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
-from ixa_bayes.report.fit_files import write_fit_files
-from ixa_bayes.report.fit_results import FitResults, fit_results
+from ixa_bayes.report.fit.files import write_fit_files
+from ixa_bayes.report.fit.results import FitResults, fit_results
 from ixa_bayes.report.record import Told, check_nothing_foreign, check_output, code_hash, kept, provenance, write_record
 from ixa_bayes.report.wording import interval_text, number_text, probability_text, ratio_text
 

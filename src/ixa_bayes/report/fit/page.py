@@ -6,13 +6,13 @@ from typing import Final
 import pandas as pd
 
 from ixa_bayes.models.survival_analysis import PiecewiseBaseline
-from ixa_bayes.report import fit_crosscheck_tables as other_methods
-from ixa_bayes.report import fit_tables
 from ixa_bayes.report.display import DisplayTable, Ledger
 from ixa_bayes.report.drawing import DrawnFigure
-from ixa_bayes.report.fit_results import FitResults, allowed_divergent_share
-from ixa_bayes.report.fit_summary import fit_findings, unknown_counts
-from ixa_bayes.report.fit_words import CLEAR, LEANS, FitWords
+from ixa_bayes.report.fit import crosscheck_tables as other_methods
+from ixa_bayes.report.fit import tables as fit_tables
+from ixa_bayes.report.fit.results import FitResults, allowed_divergent_share
+from ixa_bayes.report.fit.summary import fit_findings, unknown_counts
+from ixa_bayes.report.fit.words import CLEAR, LEANS, FitWords
 from ixa_bayes.report.rendering import environment, inline
 from ixa_bayes.report.style import SIMULATED
 from ixa_bayes.report.wording import EVIDENCE_LABELS, EVIDENCE_MEANING, number_text
@@ -29,7 +29,7 @@ def render_fit_page(results: FitResults, figures: Sequence[DrawnFigure]) -> str:
     ----------
     results : FitResults
     figures : sequence of DrawnFigure
-        As :func:`ixa_bayes.report.fit_figures.draw_fit` returns them; each stands in the section that it names.
+        As :func:`ixa_bayes.report.fit.figures.draw_fit` returns them; each stands in the section that it names.
 
     Returns
     -------

@@ -9,11 +9,11 @@ from matplotlib.patches import Patch
 
 from ixa_bayes.report.drawing import DrawnFigure, Figure, export
 from ixa_bayes.report.effect_figures import WIDTH
-from ixa_bayes.report.fit_checks import calibration_check, can_be_checked, predictive_check
-from ixa_bayes.report.fit_curves import observed_steps, time_ticks
-from ixa_bayes.report.fit_plots import calibration_plot, colour_of, predictive_plot
-from ixa_bayes.report.fit_results import FitResults
-from ixa_bayes.report.fit_words import FitWords
+from ixa_bayes.report.fit.checks import calibration_check, can_be_checked, predictive_check
+from ixa_bayes.report.fit.curves import observed_steps, time_ticks
+from ixa_bayes.report.fit.plots import calibration_plot, colour_of, predictive_plot
+from ixa_bayes.report.fit.results import FitResults
+from ixa_bayes.report.fit.words import FitWords
 from ixa_bayes.report.style import INK
 from ixa_bayes.report.wording import probability_text
 

@@ -16,9 +16,9 @@ from ixa_bayes.models.ratio_priors import COEFFICIENT, LOG_HAZARD_RATIO, log_rat
 from ixa_bayes.report.display import records_of
 from ixa_bayes.report.drawing import DrawnFigure, Figure, export
 from ixa_bayes.report.effect_figures import WIDTH
-from ixa_bayes.report.fit_plots import rank_plot, trace_plot
-from ixa_bayes.report.fit_results import FitResults
-from ixa_bayes.report.fit_words import FitWords, estimate_text
+from ixa_bayes.report.fit.plots import rank_plot, trace_plot
+from ixa_bayes.report.fit.results import FitResults
+from ixa_bayes.report.fit.words import FitWords, estimate_text
 from ixa_bayes.report.plots import Curve, Limits, density_plot
 from ixa_bayes.report.wording import probability_text
 

@@ -14,7 +14,7 @@ from ixa_bayes.crosscheck.observations import follow_up
 from ixa_bayes.inference.survival import SurvivalFit
 from ixa_bayes.inference.survival_estimands import hazard, standardised
 from ixa_bayes.models.missing import patterns_of
-from ixa_bayes.report.fit_results import NOT_KNOWN, levels_of
+from ixa_bayes.report.fit.results import NOT_KNOWN, levels_of
 
 FloatArray = NDArray[np.float64]
 

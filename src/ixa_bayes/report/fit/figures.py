@@ -12,13 +12,13 @@ from ixa_bayes.models.survival_analysis import PiecewiseBaseline
 from ixa_bayes.report.display import records_of
 from ixa_bayes.report.drawing import DrawnFigure, Figure, export
 from ixa_bayes.report.effect_figures import WIDTH, ratio_limits
-from ixa_bayes.report.fit_check_figures import check_figures
-from ixa_bayes.report.fit_crosscheck_tables import methods_of
-from ixa_bayes.report.fit_curves import FloatArray, group_curves, hazard_band, time_ticks
-from ixa_bayes.report.fit_plots import AT_RISK_LINE, at_risk_table, colour_of, hazard_plot, survival_plot
-from ixa_bayes.report.fit_posterior_figures import posterior_figures
-from ixa_bayes.report.fit_results import FitResults
-from ixa_bayes.report.fit_words import METHODS, FitWords, estimate_text, ratio_interval
+from ixa_bayes.report.fit.check_figures import check_figures
+from ixa_bayes.report.fit.crosscheck_tables import methods_of
+from ixa_bayes.report.fit.curves import FloatArray, group_curves, hazard_band, time_ticks
+from ixa_bayes.report.fit.plots import AT_RISK_LINE, at_risk_table, colour_of, hazard_plot, survival_plot
+from ixa_bayes.report.fit.posterior_figures import posterior_figures
+from ixa_bayes.report.fit.results import FitResults
+from ixa_bayes.report.fit.words import METHODS, FitWords, estimate_text, ratio_interval
 from ixa_bayes.report.plots import IntervalRow, Mark, interval_plot, plot_height
 from ixa_bayes.report.style import INK, house_style
 from ixa_bayes.report.wording import interval_text, number_text, percent_text

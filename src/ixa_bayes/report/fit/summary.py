@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ixa_bayes.report.display import evidence_words, records_of
-from ixa_bayes.report.fit_results import NOT_KNOWN, FitResults
-from ixa_bayes.report.fit_tables import count_of, sizes_of, total_of
-from ixa_bayes.report.fit_words import CLEAR, METHODS, FitWords, direction_of, estimate_text, ratio_interval
+from ixa_bayes.report.fit.results import NOT_KNOWN, FitResults
+from ixa_bayes.report.fit.tables import count_of, sizes_of, total_of
+from ixa_bayes.report.fit.words import CLEAR, METHODS, FitWords, direction_of, estimate_text, ratio_interval
 from ixa_bayes.report.summary import SummaryFinding
 from ixa_bayes.report.wording import count_text, interval_text, number_text, probability_text, ratio_text
 

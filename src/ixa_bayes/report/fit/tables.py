@@ -8,8 +8,8 @@ import numpy as np
 from ixa_bayes.cohort.summary import SMALL_CELL
 from ixa_bayes.models.survival_analysis import MedianPrior, PiecewiseBaseline, WeibullBaseline
 from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, evidence_words, records_of, table_of_rows
-from ixa_bayes.report.fit_results import FitResults
-from ixa_bayes.report.fit_words import FitWords, estimate_text, months_text, prior_words
+from ixa_bayes.report.fit.results import FitResults
+from ixa_bayes.report.fit.words import FitWords, estimate_text, months_text, prior_words
 from ixa_bayes.report.wording import (
     interval_text,
     percent_text,

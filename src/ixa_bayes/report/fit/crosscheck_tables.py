@@ -9,9 +9,9 @@ import pandas as pd
 from ixa_bayes.crosscheck.table import GLOBAL
 from ixa_bayes.models.survival_analysis import WeibullBaseline
 from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, records_of
-from ixa_bayes.report.fit_results import FitResults
-from ixa_bayes.report.fit_tables import NO_COVARIATES, NONE, count_of, fit_table
-from ixa_bayes.report.fit_words import METHODS, FitWords, estimate_text, ratio_interval
+from ixa_bayes.report.fit.results import FitResults
+from ixa_bayes.report.fit.tables import NO_COVARIATES, NONE, count_of, fit_table
+from ixa_bayes.report.fit.words import METHODS, FitWords, estimate_text, ratio_interval
 from ixa_bayes.report.wording import interval_text, number_text, p_text, percent_text
 
 _TESTS: Final = {

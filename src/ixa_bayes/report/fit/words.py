@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from ixa_bayes.inference.survival_question import SurvivalQuestion
-from ixa_bayes.report.fit_results import NOT_KNOWN
+from ixa_bayes.report.fit.results import NOT_KNOWN
 from ixa_bayes.report.wording import interval_text, number_text, percent_text, points_text, ratio_text
 
 METHODS: Final[Mapping[str, str]] = {
