@@ -13,7 +13,7 @@ import xarray as xr
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError
 from ixa_bayes.inference.survival import fit_survival
-from ixa_bayes.inference.survival_file import PATIENT_LEVEL, POSTERIOR, load_fit, save_fit
+from ixa_bayes.inference.survival_file import PATIENT_LEVEL, POSTERIOR, fit_of, save_fit
 from ixa_bayes.inference.survival_question import question_of
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 
@@ -116,12 +116,12 @@ def test_a_fit_is_read_back_as_it_was_and_only_for_its_own_question(tmp_path: Pa
     question = question_of(analysis, read_cohort(_table()))
     fit = fit_survival(question, seed=3)
     save_fit(fit, tmp_path)
-    back = load_fit(question, tmp_path)
+    back = fit_of(question, tmp_path)
     xr.testing.assert_equal(back.posterior["posterior"].to_dataset(), fit.posterior["posterior"].to_dataset())
     xr.testing.assert_equal(back.posterior["log_likelihood"].to_dataset(), fit.posterior["log_likelihood"].to_dataset())
     assert back.convergence.ok == fit.convergence.ok
     other = question_of(analysis, read_cohort(_table().assign(os_time=lambda t: t["os_time"] + 1)))
     with pytest.raises(InputError, match="data_sha256"):
-        load_fit(other, tmp_path)
+        fit_of(other, tmp_path)
     with pytest.raises(InputError, match="no such file"):
-        load_fit(question, tmp_path / "elsewhere")
+        fit_of(question, tmp_path / "elsewhere")

@@ -11,7 +11,7 @@ from scipy.stats import beta, dirichlet, halfcauchy, invgamma, norm
 
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.inference.survival import SurvivalFit, verdict_on
-from ixa_bayes.inference.survival_file import load_fit, save_fit
+from ixa_bayes.inference.survival_file import fit_of, save_fit
 from ixa_bayes.inference.survival_parameters import log_prior, parameters_of
 from ixa_bayes.inference.survival_prior import prior_draws
 from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
@@ -179,7 +179,7 @@ def _saved(question: SurvivalQuestion, folder: Path, *, divergent: float) -> Sur
         program=question.structure.name, model_sha256=question.analysis.sha256, data_sha256=question.data_sha256()
     )
     save_fit(SurvivalFit(question, tree, verdict_on(tree, question.analysis)), folder)
-    return load_fit(question, folder)
+    return fit_of(question, folder)
 
 
 def test_a_fit_read_back_is_judged_by_the_thresholds_of_its_priors(tmp_path: Path) -> None:

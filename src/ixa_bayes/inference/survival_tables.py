@@ -35,7 +35,8 @@ COLUMNS: Final[Mapping[str, str]] = {
 BASE: Final = ("estimand", "endpoint", "population", "model", "prior", "factor", "level", "comparator", "time", "unit")
 EVIDENCE: Final = ("evidence_kind", "ledger_rows")
 
-type _Row = dict[str, object]
+type Row = dict[str, object]
+"""What names one estimand: ``estimand``, ``population``, ``factor``, ``level``, ``comparator``, ``time``, ``unit``."""
 
 
 def estimand_table(fit: SurvivalFit) -> pd.DataFrame:
@@ -59,16 +60,22 @@ def estimand_table(fit: SurvivalFit) -> pd.DataFrame:
     >>> ib.estimand_table(fitted).query("estimand == 'hazard_ratio'")  # doctest: +SKIP
     """
     analysis = fit.question.analysis
-    shared: _Row = {
+    shared: Row = {
         "endpoint": analysis.endpoint,
         "model": analysis.name,
         "prior": "model_file",
         "evidence_kind": fit.question.cohort.evidence_kind,
         "ledger_rows": "",
     }
-    rows = [*_ratio_rows(fit), *_cohort_rows(fit)]
+    rows = [row | _summary(draws) | _probabilities(row, draws, fit) for row, draws in estimand_draws(fit)]
     columns = [*COLUMNS, *_threshold_columns(fit), "p_practically_equal", *EVIDENCE]
     return pd.DataFrame([shared | row for row in rows], columns=columns)
+
+
+def estimand_draws(fit: SurvivalFit) -> Iterator[tuple[Row, xr.DataArray]]:
+    """Every estimand that a fit reports: what names it, and its draws, dims (chain, draw)."""
+    yield from _ratios(fit)
+    yield from _cohort_estimands(fit)
 
 
 def _threshold_columns(fit: SurvivalFit) -> dict[str, float]:
@@ -76,24 +83,34 @@ def _threshold_columns(fit: SurvivalFit) -> dict[str, float]:
     return {f"p_gt_{c:g}".replace(".", "_"): c for c in fit.question.analysis.estimands.thresholds if c != 1}
 
 
-def _ratio_rows(fit: SurvivalFit) -> Iterator[_Row]:
-    ratios, asked = hazard_ratios(fit), fit.question.analysis.estimands
-    low, high = asked.equivalence
+def _ratios(fit: SurvivalFit) -> Iterator[tuple[Row, xr.DataArray]]:
+    ratios = hazard_ratios(fit)
     for name in ratios[COEFFICIENT].to_numpy().tolist():
-        term, draws = fit.question.design.term_of(name), ratios.sel({COEFFICIENT: name}, drop=True)
-        probabilities = {column: float((draws > c).mean()) for column, c in _threshold_columns(fit).items()}
-        yield {
+        term = fit.question.design.term_of(name)
+        told: Row = {
             "estimand": "hazard_ratio",
             "population": "each",
             "factor": term.covariate,
             "level": term.level_of(name),
             "comparator": term.reference,
             "unit": "ratio",
-            **_summary(draws),
-            "p_gt_1": float((draws > 1).mean()),
-            **probabilities,
-            "p_practically_equal": float(((draws > low) & (draws < high)).mean()),
         }
+        yield told, ratios.sel({COEFFICIENT: name}, drop=True)
+
+
+def _probabilities(row: Row, draws: xr.DataArray, fit: SurvivalFit) -> dict[str, float]:
+    """Probabilities that a ratio or a difference exceeds what it is compared with; of other estimands none."""
+    estimand = str(row["estimand"])
+    if estimand.endswith("_difference"):
+        return {"p_gt_1": float((draws > 0).mean())}
+    if estimand != "hazard_ratio":
+        return {}
+    low, high = fit.question.analysis.estimands.equivalence
+    return {
+        "p_gt_1": float((draws > 1).mean()),
+        **{column: float((draws > c).mean()) for column, c in _threshold_columns(fit).items()},
+        "p_practically_equal": float(((draws > low) & (draws < high)).mean()),
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +127,7 @@ def _cohort(fit: SurvivalFit, *, covariate: str | None = None, level: str | floa
     return _Cohort(patients.survival(asked.times), patients.quantile(0.5), patients.rmst(asked.horizon))
 
 
-def _cohort_rows(fit: SurvivalFit) -> Iterator[_Row]:
+def _cohort_estimands(fit: SurvivalFit) -> Iterator[tuple[Row, xr.DataArray]]:
     yield from _levels(fit, _cohort(fit))
     for name, term in fit.question.design.terms.items():
         if term.kind == "continuous":
@@ -123,26 +140,28 @@ def _cohort_rows(fit: SurvivalFit) -> Iterator[_Row]:
             yield from _contrasts(fit, cohort, reference, term=term, level=level)
 
 
-def _levels(fit: SurvivalFit, cohort: _Cohort, *, factor: str = "", level: str = "") -> Iterator[_Row]:
+def _levels(
+    fit: SurvivalFit, cohort: _Cohort, *, factor: str = "", level: str = ""
+) -> Iterator[tuple[Row, xr.DataArray]]:
     asked = fit.question.analysis.estimands
-    where: _Row = {"population": "cohort", "factor": factor, "level": level, "comparator": ""}
+    where: Row = {"population": "cohort", "factor": factor, "level": level, "comparator": ""}
     for time in asked.times:
-        draws = cohort.survival.sel(time=time, drop=True)
-        yield {**where, "estimand": "survival", "time": time, "unit": "probability", **_summary(draws)}
-    yield {**where, "estimand": "median", "unit": "months", **_summary(cohort.median)}
-    yield {**where, "estimand": "rmst", "time": asked.horizon, "unit": "months", **_summary(cohort.rmst)}
+        told: Row = {**where, "estimand": "survival", "time": time, "unit": "probability"}
+        yield told, cohort.survival.sel(time=time, drop=True)
+    yield {**where, "estimand": "median", "unit": "months"}, cohort.median
+    yield {**where, "estimand": "rmst", "time": asked.horizon, "unit": "months"}, cohort.rmst
 
 
-def _contrasts(fit: SurvivalFit, one: _Cohort, other: _Cohort, *, term: Term, level: str) -> Iterator[_Row]:
+def _contrasts(
+    fit: SurvivalFit, one: _Cohort, other: _Cohort, *, term: Term, level: str
+) -> Iterator[tuple[Row, xr.DataArray]]:
     asked = fit.question.analysis.estimands
-    where: _Row = {"population": "cohort", "factor": term.covariate, "level": level, "comparator": term.reference}
+    where: Row = {"population": "cohort", "factor": term.covariate, "level": level, "comparator": term.reference}
     survival = one.survival - other.survival
-    differences = {("survival_difference", time): survival.sel(time=time, drop=True) for time in asked.times}
-    differences["rmst_difference", asked.horizon] = one.rmst - other.rmst
-    for (estimand, time), draws in differences.items():
-        unit = "months" if estimand == "rmst_difference" else "probability"
-        told: _Row = {**where, "estimand": estimand, "time": time, "unit": unit}
-        yield {**told, **_summary(draws), "p_gt_1": float((draws > 0).mean())}
+    for time in asked.times:
+        told: Row = {**where, "estimand": "survival_difference", "time": time, "unit": "probability"}
+        yield told, survival.sel(time=time, drop=True)
+    yield {**where, "estimand": "rmst_difference", "time": asked.horizon, "unit": "months"}, one.rmst - other.rmst
 
 
 def _value(term: Term, level: str) -> str | float:
