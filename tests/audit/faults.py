@@ -258,6 +258,37 @@ def more_events_than_patients(paper: Paper) -> Planted | None:
     return Planted("sizes_add_up", row["id"], f"{n_patients(paper) + 2}")
 
 
+def _survival(paper: Paper) -> tuple[Row, list[Row]]:
+    """The printed median of everyone for the first survival time, and the rows that count its events."""
+    endpoint = next(iter(paper.cohort.times))
+    median = paper.find(kind="median", endpoint=endpoint, factor="")[0]
+    counted = [row for kind in ("events", "censored") for row in paper.find(kind=kind, endpoint=endpoint)]
+    return median, counted
+
+
+def _count_events(paper: Paper, rows: list[Row], events: int) -> None:
+    for row in rows:
+        row["count"] = str(events if row["kind"] == "events" else n_patients(paper) - events)
+
+
+def median_without_an_event(paper: Paper) -> Planted | None:
+    """Nobody has the event, and yet half of the patients had it by a printed time."""
+    median, counted = _survival(paper)
+    if median["value"] == "not reached":
+        return None
+    _count_events(paper, counted, 0)
+    return Planted("events_and_median", median["id"], "nobody had the event")
+
+
+def median_not_reached_by_most(paper: Paper) -> Planted | None:
+    """More than half of the patients have the event, and no time is printed by which half had it."""
+    median, counted = _survival(paper)
+    most = n_patients(paper) // 2 + 1
+    _count_events(paper, counted, most)
+    median["value"] = median["upper"] = "not reached"
+    return Planted("events_and_median", median["id"], f"{most} of {n_patients(paper)} patients had the event")
+
+
 def significance_flipped(paper: Paper) -> Planted | None:
     """A hazard ratio whose interval excludes 1 beside p = 0.3."""
     for row in shuffled(paper, paper.find(kind="hazard_ratio", location="results")):
@@ -319,6 +350,8 @@ DETERMINISTIC: list[Fault] = [
     groups_exchanged,
     difference_denied,
     more_events_than_patients,
+    median_without_an_event,
+    median_not_reached_by_most,
     significance_flipped,
     interval_too_narrow,
     median_outside_its_range,

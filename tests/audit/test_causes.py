@@ -1,4 +1,4 @@
-"""One wrong number of patients is told once, with all that follows from it; two wrong ones are told apart."""
+"""One misprint, of a number of patients or of a value, is told once with all that follows; two are told apart."""
 
 import pytest
 
@@ -134,3 +134,27 @@ def test_a_wrong_component_is_one_finding_with_its_table(make: Make) -> None:
     parts = [count | {"count": "64"}, count | {"count": "46", "location": "abstract"}]
     (finding,) = _contradictions(make, [SIZE, YES, *parts, *RATES[1:3]])
     assert "64 in place of 46 (row_3)" in finding["computed"]
+
+
+RATE = {"endpoint": "exacerbation", "kind": "percent"}
+WHOLE = N | {"endpoint": "exacerbation", "count": "64"}
+
+
+def test_a_misprint_that_another_place_puts_right_is_one_finding(make: Make) -> None:
+    (finding,) = _contradictions(make, [SIZE, WHOLE | RATE | {"value": "50.5"}, RATE | {"value": "50.8"}])
+    assert finding["check"] == "counts_behind_percentages"
+    assert finding["ledger_rows"].split(";")[0] == "row_1", "64 of 126 are 50.8%"
+    assert finding["computed"].startswith("50.8 in place of 50.5 (row_1) would agree with everything else")
+    assert "one print explains 2 contradictions" in finding["explanation"]
+    assert "50.8 in" in finding["printed"]
+
+
+def test_two_wrong_prints_of_one_value_are_told_apart(make: Make) -> None:
+    found = _contradictions(make, [SIZE, WHOLE | RATE | {"value": "50.5"}, WHOLE | RATE | {"value": "50.3"}])
+    assert len(found) == 3
+    assert all("in place of" not in finding["computed"] for finding in found)
+
+
+def test_two_prints_that_contradict_each_other_alone_stay_as_they_are(make: Make) -> None:
+    (finding,) = _contradictions(make, [RATE | {"value": "50.5"}, RATE | {"value": "50.8"}])
+    assert finding["computed"] == "no number rounds to all of them"

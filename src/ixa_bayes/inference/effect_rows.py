@@ -35,6 +35,7 @@ def hazard_ratio_columns(analysis: EffectAnalysis) -> list[str]:
         *(threshold_column(threshold) for threshold in analysis.thresholds),
         "p_practically_equal",
         "driven_by_prior",
+        "open_limit",
         "hr_bound",
         "prior_conflict_p",
         *(f"mcse_{name}" for name in summarised(analysis)),
@@ -57,7 +58,7 @@ def summarised(analysis: EffectAnalysis) -> list[str]:
 
 def exact_cells(analysis: EffectAnalysis) -> Row:
     """Cells of a number that no simulation has touched."""
-    undefined: Row = {"driven_by_prior": False, "hr_bound": math.nan, "prior_conflict_p": math.nan}
+    undefined: Row = {"driven_by_prior": False, "open_limit": "", "hr_bound": math.nan, "prior_conflict_p": math.nan}
     return undefined | {f"mcse_{name}": 0.0 for name in summarised(analysis)}
 
 
@@ -131,7 +132,8 @@ def interval_cells(posterior: IntervalPosterior, analysis: EffectAnalysis) -> Ro
     one_sided = math.isinf(posterior.z_low) != math.isinf(posterior.z_high)
     bound = posterior.bound_nearest_null(BOUND_PROBABILITY) if one_sided else math.nan
     cells = exact_cells(analysis) | posterior_cells(posterior, analysis)
-    return cells | {"driven_by_prior": one_sided, "hr_bound": bound}
+    open_limit = ("upper" if math.isinf(posterior.z_high) else "lower") if one_sided else ""
+    return cells | {"driven_by_prior": one_sided, "open_limit": open_limit, "hr_bound": bound}
 
 
 def posterior_cells(

@@ -21,8 +21,9 @@ def curve_point_cells(curve: LogRankCurve, *, priors: Sequence[NormalPrior], ana
 
     Without a prior the limits are those of the inverted test, and P(HR > c) is its confidence
     distribution; at 1 it is half the p value that the simulated z has, which for small groups is not
-    quite the printed one. A flat prior has no posterior where z cannot tell a large effect from an
-    infinite one.
+    quite the printed one. Where z cannot tell a large effect from an infinite one, its limit is 0 or
+    infinite, a flat prior has no posterior, and under every prior that limit is the prior's
+    (``open_limit``).
     """
 
     def numbers(drawn: LogRankCurve) -> Numbers:
@@ -30,7 +31,10 @@ def curve_point_cells(curve: LogRankCurve, *, priors: Sequence[NormalPrior], ana
         posteriors = [posterior_cells(combine(log_likelihood, prior), analysis) for prior in priors]
         return [posterior_cells(invert(drawn), analysis), *posteriors]
 
-    return [exact_cells(analysis) | cells for cells in _with_error(curve, numbers)]
+    evidence = invert(curve)
+    open_limit = "lower" if evidence.quantile(0.025) == 0 else "upper" if math.isinf(evidence.quantile(0.975)) else ""
+    about = exact_cells(analysis) | {"open_limit": open_limit}
+    return [about | cells for cells in _with_error(curve, numbers)]
 
 
 def curve_interval_cells(
@@ -45,8 +49,8 @@ def curve_interval_cells(
     rows = [exact_cells(analysis) | cells for cells in _with_error(curve, numbers)]
     if bound == "within":
         return rows
-    nearest = "hr_q025" if bound == "above" else "hr_q975"
-    return [cells | {"driven_by_prior": True, "hr_bound": cells[nearest]} for cells in rows]
+    nearest, open_limit = ("hr_q025", "upper") if bound == "above" else ("hr_q975", "lower")
+    return [cells | {"driven_by_prior": True, "open_limit": open_limit, "hr_bound": cells[nearest]} for cells in rows]
 
 
 def _with_error(curve: LogRankCurve, numbers: Callable[[LogRankCurve], Numbers]) -> list[Row]:

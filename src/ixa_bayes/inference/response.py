@@ -134,7 +134,7 @@ def reanalyse_response(
         response=response_frame(collected.response),
         response_contrast=contrast_frame(collected.contrast),
         counts=_counts_frame(counts, literature),
-        priors=prior_frame(analysis, literature.found),
+        priors=prior_frame(analysis, literature),
         diagnostics=_diagnostics_frame(collected.diagnostics),
         posteriors=collected.posteriors,
     )
@@ -150,16 +150,18 @@ def fit_name(table: Table) -> str:
     return "__".join(parts)
 
 
-def prior_frame(analysis: ResponseAnalysis, literature: dict[tuple[str, str], LiteraturePrior]) -> pd.DataFrame:
-    """What each prior implies: its mean, interval and worth in patients, with meaning and source."""
+def prior_frame(analysis: ResponseAnalysis, literature: "_LiteraturePriors") -> pd.DataFrame:
+    """What each prior implies: its mean, interval, worth in patients, meaning, source, and the studies behind it."""
     rows: list[Row] = []
     for prior in analysis.priors:
         about = {"prior": prior.name, "regimen": "", "endpoint": "", "meaning": prior.meaning, "source": prior.source}
+        about["studies"] = ""
         rows.append(about | _implied(prior.mean, prior.patients))
-    for (regimen, endpoint), found in literature.items():
+    for (regimen, endpoint), found in literature.found.items():
         meaning = f"One more study like {_studies(found)} of {regimen} with {found.trial_patients} patients in all."
         source = analysis.literature.source if analysis.literature else ""
         about = {"prior": LITERATURE, "regimen": regimen, "endpoint": endpoint, "meaning": meaning, "source": source}
+        about["studies"] = literature.studies(regimen, endpoint)
         rows.append(about | _implied(found.mean, found.patients))
     return pd.DataFrame(rows)
 
@@ -316,6 +318,12 @@ class _LiteraturePriors:
             return None
         source = f"{_studies(found)} of {regimen}, {found.trial_patients} patients"
         return BetaPrior(found.mean * found.patients, (1 - found.mean) * found.patients, LITERATURE, source)
+
+    def studies(self, regimen: str, endpoint: str) -> str:
+        """The counts behind a prior, study by study, with what the literature table notes about each."""
+        rows = response_prior_rows(self._folder, regimen, endpoint)
+        cells = zip(rows["study_id"], rows["count"], rows["n_evaluable"], rows["notes"].fillna(""), strict=True)
+        return ". ".join(f"{study} {r:.0f} of {n:.0f}{f': {notes}' if notes else ''}" for study, r, n, notes in cells)
 
     def describe(self, counts: Counts) -> str:
         """What the table of counts says about it."""

@@ -144,16 +144,17 @@ def _all_counts(study: Study, basis: Basis) -> Iterator[Counts]:
 def _of_rate(rate: Rate, basis: Basis) -> Counts:
     candidates = tuple(Candidate((r,), (n,), "rounding") for r, n in rate.candidates)
     table = CountTable(rate.population, rate.endpoint, "", ("",), candidates, (), (), rate.ledger_rows)
-    return _counts(table, basis, by_p=False)
+    return _counts(table, basis, allowed=len(rate.candidates))
 
 
 def _of_table(study: Study, table: CountTable, basis: Basis) -> Counts:
-    agreeing = agreeing_with_p(study, table)
-    return _counts(agreeing, basis, by_p=len(agreeing.candidates) < len(table.candidates))
+    return _counts(agreeing_with_p(study, table), basis, allowed=len(table.candidates))
 
 
-def _counts(table: CountTable, basis: Basis, *, by_p: bool) -> Counts:
+def _counts(table: CountTable, basis: Basis, *, allowed: int) -> Counts:
+    """``allowed`` is the number of tables that the percentages alone allow."""
     found = len(table.candidates)
+    by_p = found < allowed
     status: Status = "several" if found > 1 else "impossible" if not found else "unique_by_p" if by_p else "unique"
     shown = _shown(table.candidates)
     return Counts(
@@ -165,7 +166,7 @@ def _counts(table: CountTable, basis: Basis, *, by_p: bool) -> Counts:
         status=status,
         n_candidates=found,
         candidates=shown,
-        note=_note(table, status, len(shown), by_p=by_p),
+        note=_note(table, status, len(shown), allowed=allowed),
         ledger_rows=table.ledger_rows,
     )
 
@@ -186,11 +187,12 @@ def _rate(candidate: Candidate, level: int) -> float:
     return candidate.responders[level] / max(candidate.evaluable[level], 1)
 
 
-def _note(table: CountTable, status: Status, shown: int, *, by_p: bool) -> str:
+def _note(table: CountTable, status: Status, shown: int, *, allowed: int) -> str:
     if status == "impossible":
         fits = [f"{c.row} prints {c.printed}, {' or '.join(c.fits)} would fit" for c in table.culprits]
         return "no whole numbers agree with every print" + (f": {'; '.join(fits)}" if fits else "")
-    notes = ["the printed p value decides between the tables that the percentages allow"] if by_p else []
+    decided = f"the printed p value decides between {allowed} tables that the percentages allow"
+    notes = [decided] if len(table.candidates) < allowed else []
     if status == "several":
         found = len(table.candidates)
         notes.append(f"{found} tables agree with the print; {'all' if shown == found else f'the {shown} at the ends'}")

@@ -9,6 +9,7 @@ import pandas as pd
 
 from ixa_bayes.report.display import Column, DisplayTable, Ledger, digits_of, display_table, median_interval
 from ixa_bayes.report.wording import (
+    FLAT,
     Labels,
     interval_text,
     number_text,
@@ -181,9 +182,15 @@ def has_conflicts(hazard_ratios: pd.DataFrame) -> bool:
     return "prior_conflict_p" in hazard_ratios and bool(hazard_ratios["prior_conflict_p"].notna().any())
 
 
+def open_limit_words(row: dict[str, Any], *, before: str) -> str:
+    """Which limit of an interval is the prior's, though p is printed exactly; else empty."""
+    open_limit = "" if row["driven_by_prior"] else row["open_limit"]
+    return f"{before}its {open_limit} limit is the prior's" if open_limit else ""
+
+
 def _median_cell(row: dict[str, Any]) -> str:
     if not row["driven_by_prior"]:
-        return hr_interval(row)
+        return hr_interval(row) + (" †" if row["open_limit"] and row["prior"] != FLAT else "")
     return f"{hr_interval(row)}; {_median_interval(row)} *"
 
 

@@ -69,6 +69,9 @@ def render_page(results: Results, figures: Sequence[DrawnFigure]) -> str:
             conflicts=effect_tables.has_conflicts(results.hazard_ratios),
             widest_spread=extraction_tables.widest_spread(results.extraction),
             driven_by_prior=bool(results.hazard_ratios["driven_by_prior"].any()),
+            open_limit=bool(
+                (results.hazard_ratios["open_limit"].ne("") & ~results.hazard_ratios["driven_by_prior"]).any()
+            ),
             touches_one=bool(not results.credibility.empty and results.credibility["touches_one"].any()),
             clear=probability_text(CLEAR),
             clear_under_weak=probability_text(CLEAR_UNDER_WEAK),
@@ -88,6 +91,7 @@ def _tables(results: Results, ledger: Ledger) -> dict[str, DisplayTable]:
         "implied": audit_tables.implied_table(results.audit, ledger),
         "unchecked": audit_tables.unchecked_table(results.audit, ledger),
         "adjudications": study_tables.adjudications_table(study, labels, ledger),
+        "limits": study_tables.limits_table(study),
         "unknowns": study_tables.unknowns_table(study),
         "ledger": study_tables.ledger_table(study, labels),
         "hazard_ratios": effect_tables.hazard_ratio_table(results.hazard_ratios, labels, ledger),

@@ -217,7 +217,7 @@ def rate_prior_table(
         (Column("Expects 95% of rates within", numeric=True), _implied_rates),
         (Column("Worth in patients", numeric=True), lambda row: number_text(row["patients"])),
         (Column("Meaning"), lambda row: row["meaning"]),
-        (Column("Source"), lambda row: row["source"]),
+        (Column("Source"), lambda row: ". ".join(p.rstrip(".") for p in (row["source"], row["studies"]) if p)),
     ]
     return display_table(
         priors,

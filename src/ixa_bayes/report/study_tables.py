@@ -151,6 +151,18 @@ def adjudications_table(study: Study, labels: Labels, ledger: Ledger) -> Display
     )
 
 
+def limits_table(study: Study) -> DisplayTable:
+    """What the design cannot tell, and what follows."""
+    return table_of_rows(
+        [DisplayRow((item.what, item.consequence)) for item in study.definition.limits],
+        ("Limit", "What follows"),
+        anchor="table-limits",
+        caption="Limits of the design",
+        missing="The study file names no limit of its design; that is not to say that it has none.",
+        folded=False,
+    )
+
+
 def unknowns_table(study: Study) -> DisplayTable:
     """What the paper does not say, and what follows."""
     return table_of_rows(

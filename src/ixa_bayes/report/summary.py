@@ -17,6 +17,7 @@ from ixa_bayes.report.effect_tables import (
     likelier_side,
     main_effects,
     median_text,
+    open_limit_words,
     points_below,
 )
 from ixa_bayes.report.response_contrasts import contrast_words
@@ -227,7 +228,8 @@ def _doubt(row: dict[str, Any], ledger: Ledger) -> str:
     """What makes a clear effect less than clear."""
     borderline = "; barely clear" if _is_borderline(row) else ""
     ambiguous = ledger.ambiguous(row["ledger_rows"], factor=row["factor"])
-    return borderline + ("; its print allows another comparison too" if ambiguous else "")
+    another = "; its print allows another comparison too" if ambiguous else ""
+    return borderline + open_limit_words(row, before="; ") + another
 
 
 def _is_borderline(row: dict[str, Any]) -> bool:

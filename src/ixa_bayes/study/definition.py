@@ -144,6 +144,13 @@ class Unknown(_Strict):
     consequence: Text
 
 
+class Limit(_Strict):
+    """Something that the study cannot tell by its design, and what that means for its numbers."""
+
+    what: Text
+    consequence: Text
+
+
 class Adjudication(_Strict):
     """A printed value that cannot stand: what is used instead, and why.
 
@@ -179,6 +186,7 @@ class StudyDefinition(_Strict):
     factors: dict[Name, Factor] = {}
     endpoints: Annotated[dict[Name, Endpoint], Field(min_length=1)]
     nesting: tuple[Nesting, ...] = ()
+    limits: tuple[Limit, ...] = ()
     unknowns: tuple[Unknown, ...] = ()
     adjudications: tuple[Adjudication, ...] = ()
 

@@ -19,6 +19,7 @@ from ixa_bayes.study.audit.percentages import check_percentages
 from ixa_bayes.study.audit.prints import Prints
 from ixa_bayes.study.audit.ranges import check_ranges
 from ixa_bayes.study.audit.ratios import check_ratios
+from ixa_bayes.study.audit.reached import check_reached
 from ixa_bayes.study.audit.recurring import check_heaping, check_recurring
 from ixa_bayes.study.audit.repeats import check_repeats
 from ixa_bayes.study.audit.sums import check_sums
@@ -36,6 +37,7 @@ CHECKS: Final[tuple[Callable[[Prints], Iterator[Finding]], ...]] = (
     check_log_rank,
     check_information,
     check_medians,
+    check_reached,
     check_claims,
     check_ranges,
     check_repeats,

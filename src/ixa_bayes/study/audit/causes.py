@@ -1,4 +1,4 @@
-"""Contradictions with one cause told as one: a wrong number of patients shows wherever that number is used."""
+"""Contradictions with one cause told as one: a misprint shows wherever the printed number is used or repeated."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,13 +16,13 @@ MOST_TRIED: Final = 40
 MOST_FITTING: Final = 3
 """Numbers that may fit in place of a printed one; if more do, they explain little."""
 
-Cause = tuple[str, int]
-"""A ledger row, and the number of patients that would remove contradictions in place of its own."""
+Cause = tuple[str, str, str]
+"""A ledger row, a column, and what would remove contradictions if it were printed there."""
 Check = Callable[[Study], Iterable[Finding]]
 
 
 def joined_by_cause(findings: Iterable[Finding], prints: Prints, *, check: Check) -> list[Finding]:
-    """The same findings, with contradictions that one other number of patients would remove joined to one.
+    """The same findings, with contradictions that one other print would remove joined to one.
 
     Parameters
     ----------
@@ -31,19 +31,20 @@ def joined_by_cause(findings: Iterable[Finding], prints: Prints, *, check: Check
     prints : Prints
         What they were found in.
     check : callable
-        Every check on another study: a number is a cause only if, put in place of the printed one,
-        contradictions are gone and no other has come.
+        Every check on another study: a number of patients, or another place's print of the same
+        statistic, is a cause only if, put in place of the printed one, contradictions are gone and no
+        other has come.
 
     Returns
     -------
     list of Finding
-        A joined finding stands in the place of its first part and bears the name of the first check
-        that compares numbers of patients, if there is one. It accuses the row of the number, and rests
-        on every row of its parts.
+        A joined finding stands in the place of its first part and bears its name; for a number of
+        patients, that of the first check that compares such numbers, if there is one. It accuses the
+        row of the print, and rests on every row of its parts.
 
     Notes
     -----
-    The number that explains most contradictions is taken first. Where several explain the same
+    The print that explains most contradictions is taken first. Where several explain the same
     contradictions, all are told.
     """
     found = list(findings)
@@ -59,13 +60,13 @@ def joined_by_cause(findings: Iterable[Finding], prints: Prints, *, check: Check
 
 
 def _explained(found: Sequence[Finding], prints: Prints, check: Check) -> dict[Cause, tuple[int, ...]]:
-    """Positions of the contradictions that are gone with another number, for numbers that explain several."""
+    """Positions of the contradictions that are gone with another print, for prints that explain several."""
     before = {_key(finding): index for index, finding in enumerate(found) if finding.severity == "contradiction"}
     if len(before) < 2:
         return {}
     explained = {}
     for cause in _suspected(found)[:MOST_TRIED]:
-        for study in _with_count(prints, cause):
+        for study in _with_print(prints, cause):
             after = {_key(finding) for finding in check(study) if finding.severity == "contradiction"}
             gone = tuple(index for key, index in before.items() if key not in after)
             if after <= before.keys() and len(gone) > 1:
@@ -79,33 +80,38 @@ def _key(finding: Finding) -> tuple[str, frozenset[str]]:
 
 
 def _suspected(found: Iterable[Finding]) -> list[Cause]:
-    """Numbers that would remove a contradiction each; those that most contradictions name come first."""
+    """Prints that would remove a contradiction each; those that most contradictions name come first."""
+    contradictions = [finding for finding in found if finding.severity == "contradiction"]
     named = Counter(
-        (row, number)
-        for finding in found
-        if finding.severity == "contradiction"
+        (row, "count", str(number))
+        for finding in contradictions
         for row, numbers in finding.mends.items()
-        for number in numbers
+        for number in sorted(numbers)
     )
     suspected: list[Cause] = []
-    for row in dict.fromkeys(row for row, _ in named):
-        most = max(times for (other, _), times in named.items() if other == row)
+    for row in dict.fromkeys(row for row, _, _ in named):
+        most = max(times for (other, _, _), times in named.items() if other == row)
         likeliest = [cause for cause, times in named.items() if cause[0] == row and times == most]
         suspected += likeliest if len(likeliest) <= MOST_FITTING else []
-    return sorted(suspected, key=lambda cause: -named[cause])
+    suspected.sort(key=lambda cause: -named[cause])
+    return suspected + [(row, *cell) for finding in contradictions for row, cell in finding.reprints.items()]
 
 
-def _with_count(prints: Prints, cause: Cause) -> Iterator[Study]:
-    """The study with another number printed, wherever the same number is printed of the same patients.
+def _with_print(prints: Prints, cause: Cause) -> Iterator[Study]:
+    """The study with another print in a cell; a number of patients changes wherever it is printed of the same patients.
 
     A percentage printed with the number may have been computed from it, and is left out in a second study.
     """
-    row, number = cause
-    about = ("population", "factor", "level", "comparator", "endpoint", "count")
+    row, column, text = cause
     wrong = prints.by_id[row]
     statistics = prints.study.statistics.copy()
-    same = (statistics[list(about)] == [wrong[column] for column in about]).all(axis="columns")
-    statistics.loc[same, "count"] = str(number)
+    if column != "count":
+        statistics.loc[row, column] = text
+        yield replace(prints.study, statistics=statistics)
+        return
+    about = ("population", "factor", "level", "comparator", "endpoint", "count")
+    same = (statistics[list(about)] == [wrong[name] for name in about]).all(axis="columns")
+    statistics.loc[same, "count"] = text
     yield replace(prints.study, statistics=statistics)
     if wrong["value"]:
         without = statistics.copy()
@@ -114,22 +120,27 @@ def _with_count(prints: Prints, cause: Cause) -> Iterator[Study]:
 
 
 def _joined(parts: Sequence[Finding], causes: Sequence[Cause], prints: Prints) -> Finding:
-    rows = tuple(dict.fromkeys(row for row, _ in causes))
+    cells = tuple(dict.fromkeys((row, column) for row, column, _ in causes))
+    rows = tuple(dict.fromkeys(row for row, _ in cells))
     words = " or ".join(
-        f"{_either(n for other, n in causes if other == row)} in place of {prints.by_id[row]['count']} ({row})"
-        for row in rows
+        f"{_either(cause[2] for cause in causes if cause[:2] == cell)} in place of "
+        f"{prints.by_id[cell[0]][cell[1]]} ({cell[0]})"
+        for cell in cells
     )
+    of_patients = all(column == "count" for _, column in cells)
+    what = "number of patients" if of_patients else "print"
     computed = (part.computed.removeprefix(UNEXPLAINED) for part in parts)
     subject = prints.subject_words(prints.by_id[rows[0]])
     return replace(
-        next((part for part in parts if part.check != CELLS), parts[0]),
+        next((part for part in parts if part.check != CELLS), parts[0]) if of_patients else parts[0],
         rows=tuple(dict.fromkeys((*rows, *(row for part in parts for row in part.rows)))),
         printed=_all_of(part.printed for part in parts),
         computed=_all_of([f"{words} would agree with everything else", *computed]),
-        explanation=f"{subject}: one number of patients explains {len(parts)} contradictions. "
+        explanation=f"{subject}: one {what} explains {len(parts)} contradictions. "
         + " ".join(dict.fromkeys(part.explanation for part in parts)),
         consequence=prints.adjudication_words(rows) or then.together(part.consequence for part in parts),
         mends={},
+        reprints={},
     )
 
 
@@ -137,5 +148,5 @@ def _all_of(texts: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(part for text in texts for part in text.split("; ") if part))
 
 
-def _either(numbers: Iterable[int]) -> str:
-    return " or ".join(map(str, sorted(numbers)))
+def _either(texts: Iterable[str]) -> str:
+    return " or ".join(sorted(texts, key=lambda text: (len(text), text)))

@@ -57,6 +57,9 @@ class Finding:
     mends : mapping of str to frozenset of int
         For a contradiction: the rows whose number of patients alone can have caused it, and the
         numbers that would remove it (:mod:`ixa_bayes.study.audit.causes` joins findings by them).
+    reprints : mapping of str to tuple of str
+        For a contradiction between two prints of one statistic: each row, with the column and what the
+        other place prints there.
     """
 
     check: str
@@ -68,6 +71,7 @@ class Finding:
     consequence: str
     inspect_sr_item: str = ""
     mends: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    reprints: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def findings_table(findings: Iterable[Finding]) -> pd.DataFrame:

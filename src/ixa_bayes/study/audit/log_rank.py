@@ -129,6 +129,8 @@ def information_bounds(prints: Prints, comparison: Comparison) -> tuple[tuple[fl
     whole = prints.size(comparison.population)
     if not events.values or not whole.exact:
         return "the number of events in the population is not printed"
+    if max(events.values) == 0:
+        return "by the printed numbers nobody had the event"
     sizes = [
         prints.size(comparison.population, comparison.factor, level)
         for level in (comparison.level, comparison.comparator)

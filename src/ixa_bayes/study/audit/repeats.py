@@ -72,6 +72,7 @@ def _differs(prints: Prints, column: str, rows: Sequence[Row]) -> Finding:
     )
     severity: Severity = "note" if compatible or any(map(is_ambiguous, rows)) else "contradiction"
     words = _COLUMN_WORDS[column]
+    others = _other_prints(column, rows)
     return Finding(
         CHECK,
         severity,
@@ -83,18 +84,19 @@ def _differs(prints: Prints, column: str, rows: Sequence[Row]) -> Finding:
         + (_sides(texts) if column == "p" else ""),
         consequence=prints.adjudication_words(row["id"] for row in rows) or _consequence(prints, column, rows[0]),
         inspect_sr_item="" if compatible else POSSIBLE_STATISTICS,
-        mends=_mends(rows) if column == "count" else {},
+        mends={row: frozenset({int(other)}) for row, other in others.items()} if column == "count" else {},
+        reprints={} if column == "count" else {row: (column, other) for row, other in others.items()},
     )
 
 
-def _mends(rows: Sequence[Row]) -> dict[str, frozenset[int]]:
-    """The other count for each row, where only two are printed and one of them once."""
-    counts = Counter(row["count"] for row in rows)
-    if len(counts) != 2:
+def _other_prints(column: str, rows: Sequence[Row]) -> dict[str, str]:
+    """What the other place prints, for each row, where only two prints differ and one of them stands once."""
+    prints = Counter(row[column] for row in rows)
+    if len(prints) != 2:
         return {}
-    first, second = counts
+    first, second = prints
     other = {first: second, second: first}
-    return {row["id"]: frozenset({int(other[row["count"]])}) for row in rows if counts[row["count"]] == 1}
+    return {row["id"]: other[row[column]] for row in rows if prints[row[column]] == 1}
 
 
 def _consequence(prints: Prints, column: str, row: Row) -> str:
