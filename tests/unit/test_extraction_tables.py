@@ -75,7 +75,7 @@ def test_each_print_is_a_block_with_its_routes_and_their_spread(study: Study) ->
     (first, printed), (second, of_p) = table.groups
     assert first.endswith("p 0.05 – standard errors differ by a factor of 1.30")
     assert "multivariable" in first
-    assert second.endswith("log-rank p = 0.01 – routes differ by a factor of 1.5 in HR")
+    assert second.endswith("log-rank p = 0.01 – hazard ratios differ by a factor of 1.5")
     assert printed[0].cells[1:3] == ("2.00 (1.00 to 4.00)", "0.354 (print allows 0.352 to 0.355)")
     assert printed[0].links[0].row == "row_0"
     assert of_p[0].cells[1].startswith("2.5 (")  # a Monte Carlo error of 0.025 supports no more digits

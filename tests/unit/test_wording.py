@@ -124,5 +124,8 @@ def test_long_texts_fold_after_their_first_sentence_or_part() -> None:
     first = "The hazard ratio is 2.5 (95% CI 1.1 to 5.0) " + "in these patients " * 12
     assert parted(f"{first.strip()}. More follows.") == (f"{first.strip()}.", "More follows.")
     assert parted(f"{first.strip()}; then this") == (f"{first.strip()};", "then this")
+    listed = "; ".join(["thirty characters of one part"] * 20)
+    head, rest = parted(listed)
+    assert (head + " " + rest, head.count(";")) == (listed, 7), "seven parts of 31 characters each fit into 220"
     assert parted("Short. Two sentences.") == ("Short. Two sentences.", "")
     assert parted(first) == (first, "")

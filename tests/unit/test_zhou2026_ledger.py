@@ -1,17 +1,21 @@
 """The ledger of the index study: complete by section, equal to print where picked by hand, adjudicated with proof."""
 
+from dataclasses import replace
 from fractions import Fraction
 from math import comb, exp, sqrt
 
 import pandas as pd
 import pytest
 
+from ixa_bayes.formulas.normal import prior_grid
 from ixa_bayes.formulas.printed import counts_printed_as, is_not_reached, parse_number, parse_p
+from ixa_bayes.inference.log_rank_effects import log_rank_rows, simulate
 from ixa_bayes.inference.response_counts import response_counts
-from ixa_bayes.models.analysis import read_model
+from ixa_bayes.models.analysis import analysis_from, read_model
+from ixa_bayes.models.effects import EffectAnalysis
 from ixa_bayes.models.response_analysis import ResponseAnalysis
 from ixa_bayes.study.ledger import Study, read_study
-from ixa_bayes.study.log_rank import n_events
+from ixa_bayes.study.log_rank import log_rank_prints, n_events
 
 ROWS_PER_LOCATION = {
     "abstract": 18,
@@ -281,3 +285,22 @@ def test_unknown_numbers_of_events_say_which_is_used_and_what_the_others_would_c
     assert f"{triple[0]}, {triple[1]} and {triple[2]} at the edge" in deaths
     assert f"{_by_formula(112, 21, 3.8906)} for {_by_formula(114, 21, 3.8906)} at the edge" in events
     assert f"{_by_formula(112, 91, 3.7455)} for {_by_formula(114, 91, 3.7455)} by more than one prior line" in events
+
+
+def test_what_other_numbers_of_deaths_do_to_the_simulated_bound_is_true(study: Study) -> None:
+    analysis = analysis_from("hazard_ratios", EffectAnalysis)
+    sceptic = next(prior for prior in prior_grid() if prior.name == "neutral_moderate")
+    (item,) = (
+        found
+        for found in log_rank_prints(study)[0]
+        if (found.comparison.endpoint, found.comparison.factor, found.comparison.population)
+        == ("os", "triple_class_refractory", "all")
+    )
+    for events, bound in ((40, 1.11), (44, 1.13)):
+        other = replace(item, n_events=events)
+        (simulated,) = simulate([other], analysis, seed=1)
+        rows = list(log_rank_rows(other, simulated, priors=[sceptic], analysis=analysis))
+        (row,) = (row for row in rows if row["source"] == "log_rank_calibrated")
+        assert float(str(row["hr_q025"])) == pytest.approx(bound, abs=0.005 + 4 * float(str(row["mcse_hr_q025"])))
+    told = {unknown.what.split(":")[0]: unknown.consequence for unknown in study.definition.unknowns}
+    assert "at least 1.11, 1.12 and 1.13 by triple-class" in told["Number of deaths"]

@@ -170,14 +170,16 @@ class Ledger:
 
 
 def parted(text: str) -> tuple[str, str]:
-    """A long text as its first sentence (or first part, if it is a list) and the rest; a short one as it is."""
+    """A long text as its first sentence and the rest, a list as its first parts and the rest; a short text as it is.
+
+    Of a list the head takes as many parts as :data:`LONG` characters hold, and at least one.
+    """
     if len(text) <= LONG:
         return text, ""
-    for separator in (_SENTENCE, _PART):
-        head, *rest = separator.split(text, maxsplit=1)
-        if rest:
-            return head, rest[0]
-    return text, ""
+    sentence = _SENTENCE.search(text)
+    parts = list(_PART.finditer(text))
+    cut = sentence or next((part for part in reversed(parts) if part.start() <= LONG), next(iter(parts), None))
+    return (text[: cut.start()], text[cut.end() :]) if cut else (text, "")
 
 
 def records_of(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -58,9 +58,14 @@ def _print_words(row: dict[str, Any], labels: Labels) -> str:
     if math.isnan(row["hr_spread"]):
         return heading
     if printed_ratio:
-        return f"{heading} – standard errors differ by a factor of {row['se_spread']:.2f}"
+        return heading + _spread_words("standard errors", f"{row['se_spread']:.2f}")
     # One decimal: some of these routes are simulated, and their second one is not safe.
-    return f"{heading} – routes differ by a factor of {row['hr_spread']:.1f} in HR"
+    return heading + _spread_words("hazard ratios", f"{row['hr_spread']:.1f}")
+
+
+def _spread_words(what: str, factor: str) -> str:
+    """By how much the routes differ, if that shows in the digits that are safe."""
+    return f" – {what} {'agree' if float(factor) == 1 else f'differ by a factor of {factor}'}"
 
 
 def _hr_cell(row: dict[str, Any]) -> str:

@@ -44,8 +44,8 @@ def check_information(prints: Prints) -> Iterator[Finding]:
             tuple(missing),
             printed=counted(len(missing), "multivariable hazard ratio"),
             computed="",
-            explanation="No number of events is printed, or none above 0, so the information behind these ratios cannot be "
-            "judged.",
+            explanation="No number of events is printed, or none above 0, so the information behind these ratios "
+            "cannot be judged.",
             consequence=then.AT_FACE_VALUE,
         )
 
