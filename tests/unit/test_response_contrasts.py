@@ -27,8 +27,11 @@ def test_the_card_names_both_models_and_says_where_they_disagree(hostile_results
     assert "The two models disagree on 1 of 1" in words.text
     assert "at least 0.975" in words.text
     (item,) = words.items
-    assert "P(lower) 0.950 (groups inform each other)" in item
-    assert "P(lower) 0.987 (each group alone, uniform prior)" in item
+    assert words.text.endswith("points (groups inform each other; then, as “alone”, each group alone, uniform prior):")
+    together, alone = item.split("; ")[:2]
+    assert together.endswith("P(lower) 0.950")
+    assert alone.startswith("alone ")
+    assert alone.endswith("P(lower) 0.987")
     assert "Fisher p" in item
 
 
@@ -47,5 +50,7 @@ def test_a_model_that_did_not_converge_is_left_out_and_the_other_named(hostile_r
     words = contrast_words(found, Labels(hostile_results.study.definition))
     assert words is not None
     assert words.headline == "1 of 1 response contrast is clear with each group alone"
+    assert words.text.endswith("in percentage points (each group alone, uniform prior):")
+    assert "; alone" not in words.items[0]
     nothing = replace(found, response_contrast=table.iloc[:0])
     assert contrast_words(nothing, Labels(hostile_results.study.definition)) is None

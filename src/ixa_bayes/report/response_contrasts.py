@@ -45,7 +45,7 @@ def contrast_words(results: Results, labels: Labels) -> ContrastWords | None:
     first = next(iter(contrasts[0].values()))
     models = [model for model in (POOLED, ALONE) if any(model in contrast for contrast in contrasts)]
     disagreed = [contrast for contrast in contrasts if len({_is_clear(row) for row in contrast.values()}) > 1]
-    items = [_item(contrast, labels) for contrast in contrasts[:MOST_NAMED]]
+    items = [_item(contrast, labels, pooled=POOLED in models) for contrast in contrasts[:MOST_NAMED]]
     left = len(contrasts) - len(items)
     rule = f"Clear: probability of the likelier side at least {probability_text(CLEAR)}."
     doubt = (
@@ -55,7 +55,8 @@ def contrast_words(results: Results, labels: Labels) -> ContrastWords | None:
     )
     return ContrastWords(
         headline=_headline(contrasts, models),
-        text=f"{rule}{doubt} {labels.endpoint(first['endpoint'])}, first group against second, in percentage points:",
+        text=f"{rule}{doubt} {labels.endpoint(first['endpoint'])}, first group against second, in percentage points"
+        f"{_models_named(max(contrasts, key=len))}:",
         items=(*items, f"and {count_text(left, 'more contrast')}") if left > 0 else tuple(items),
         rows=tuple(row for contrast in contrasts for row in contrast.values()),
     )
@@ -71,12 +72,20 @@ def _headline(contrasts: list[Contrast], models: list[str]) -> str:
     return f"{clear} of {count_text(of, 'response contrast')} {verb} clear {joined}{beside}"
 
 
-def _item(contrast: Contrast, labels: Labels) -> str:
+def _models_named(contrast: Contrast) -> str:
+    """By which model each number is, told once for every entry."""
+    words = [prior_words(row) for row in contrast.values()]
+    return f" ({words[0]})" if len(words) == 1 else f" ({words[0]}; then, as “alone”, {words[1]})"
+
+
+def _item(contrast: Contrast, labels: Labels, *, pooled: bool) -> str:
+    """A pair of groups; where other pairs are pooled, a number that is not says so."""
     first = next(iter(contrast.values()))
     reading = f" (reading {first['candidate']:.0f})" if first["n_candidates"] > 1 else ""
     comparison = labels.comparison(first["factor"], first["level"], first["comparator"])
     told = "; ".join(
-        f"{with_interval(row, points_text)}, {_likelier_side(row)} ({prior_words(row)})" for row in contrast.values()
+        f"{'alone ' if pooled and model == ALONE else ''}{with_interval(row, points_text)}, {_likelier_side(row)}"
+        for model, row in contrast.items()
     )
     return f"{comparison}{reading}: {told}; Fisher p {p_text(first['fisher_p'])}"
 

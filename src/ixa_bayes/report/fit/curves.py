@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -70,11 +71,12 @@ def time_ticks(fit: SurvivalFit) -> FloatArray:
 
     The times and the horizon that the model file asks for are always within.
     """
-    rows, asked = fit.question.rows, fit.question.analysis.estimands
-    latest = np.argsort(-rows.upper, kind="stable")
-    still = np.cumsum(rows.weight[latest])
-    few = min(max(SMALL_CELL, round(_FEW_SHARE * rows.n)), rows.n)
-    last = float(rows.upper[latest][np.searchsorted(still, few)])
+    question, asked = fit.question, fit.question.analysis.estimands
+    end_of_unit = pd.Series(question.rows.upper).groupby(question.unit).max().to_numpy()
+    latest = np.argsort(-end_of_unit, kind="stable")
+    still = np.cumsum(question.unit_weight[latest])
+    few = min(max(SMALL_CELL, round(_FEW_SHARE * still[-1])), still[-1])
+    last = float(end_of_unit[latest][np.searchsorted(still, few)])
     end = max(last, *asked.times, asked.horizon)
     step = next((step for step in _STEPS if end / step <= _MOST_TICKS), _STEPS[-1])
     return np.arange(0.0, end + step, step)
@@ -129,7 +131,7 @@ def group_curves(
     shown = [shown_counts(column.tolist(), kept_back=kept_back) for column in counts.T]
     found = []
     for which, (level, rows) in enumerate(members):
-        if kept_back and only(fit, rows).question.rows.n < SMALL_CELL:
+        if kept_back and only(fit, rows).question.unit_weight.sum() < SMALL_CELL:
             continue
         time, survival = observed_steps(only(fit, rows), kept_back=kept_back)
         at_risk = tuple(column[which] for column in shown)

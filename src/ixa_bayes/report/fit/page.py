@@ -5,6 +5,7 @@ from typing import Final
 
 import pandas as pd
 
+from ixa_bayes.cohort.summary import shown_counts
 from ixa_bayes.models.survival_analysis import PiecewiseBaseline
 from ixa_bayes.report.display import DisplayTable, Ledger
 from ixa_bayes.report.drawing import DrawnFigure
@@ -44,6 +45,7 @@ def render_fit_page(results: FitResults, figures: Sequence[DrawnFigure]) -> str:
     question, ledger = results.fit.question, Ledger(pd.DataFrame(columns=_NO_PRINT))
     evidence = question.cohort.evidence_kind
     diagnostics = results.diagnostics.set_index("measure")["value"]
+    shortened = question.design.n_shortened
     return (
         environment(ledger)
         .get_template(TEMPLATE)
@@ -55,6 +57,7 @@ def render_fit_page(results: FitResults, figures: Sequence[DrawnFigure]) -> str:
             n_events=fit_tables.total_of(results.patients["n_events"].iloc[0]),
             n_lost=fit_tables.total_of(results.patients["n_missing"].iloc[0]),
             any_lost=question.design.n_lost > 0,
+            n_shortened=shown_counts([shortened], kept_back=results.kept_back)[0] if shortened else "",
             unknown=unknown_counts(results),
             evidence=EVIDENCE_LABELS[evidence],
             evidence_meaning=EVIDENCE_MEANING[evidence],

@@ -38,8 +38,8 @@ PATIENT_COLUMNS: Final[Mapping[str, str]] = {
     "level": "its level, `not known` where both values are summed; empty for all patients and for a measured covariate",
     "n": "patients that the model used; empty where it is kept back",
     "n_events": "those of them with the event; empty where it is kept back",
-    "n_missing": "patients left out for want of a value of this covariate (several may be wanting); in the row "
-    "of all patients, those left out altogether",
+    "n_missing": "patients left out for want of a value of this covariate (several may be wanting), in a start-stop "
+    "table at least for a time; in the row of all patients, those left out altogether",
     "note": "why a number is kept back",
 }
 DIAGNOSTIC_COLUMNS: Final[Mapping[str, str]] = {
@@ -216,7 +216,14 @@ def _curves(fit: SurvivalFit, labels: pd.Series) -> pd.DataFrame:
         entry=rows.entry,
         weight=rows.weight,
         interval_censored=rows.between,
+        goes_on=_goes_on(fit),
     )
+
+
+def _goes_on(fit: SurvivalFit) -> NDArray[np.bool_]:
+    """Rows after which the same patient is watched on, in a start-stop table."""
+    last = pd.Series(fit.question.rows.upper).groupby(fit.question.unit).transform("max")
+    return np.asarray(fit.question.rows.upper < last)
 
 
 def _kept_back(table: pd.DataFrame, fit: SurvivalFit, *, labels: NDArray[np.str_]) -> pd.DataFrame:
@@ -226,7 +233,7 @@ def _kept_back(table: pd.DataFrame, fit: SurvivalFit, *, labels: NDArray[np.str_
     would give them away.
     """
     at_risk = table["n_at_risk"].astype(float)
-    sizes = pd.Series(fit.question.rows.weight).groupby(labels).sum()
+    sizes = _sizes(fit, labels)
     hide = (at_risk < SMALL_CELL) | (table["group"].map(sizes) < SMALL_CELL)
     counts = pd.Series(False, index=table.index)
     for _, same in at_risk[table["quantity"] == "survival"].groupby([table["time"], table["interval"]]):
@@ -248,6 +255,12 @@ def _kept_back(table: pd.DataFrame, fit: SurvivalFit, *, labels: NDArray[np.str_
     ):
         hidden.loc[part, "note"] = [f"{note}; {words}" if note else words for note in hidden["note"][part]]
     return hidden
+
+
+def _sizes(fit: SurvivalFit, labels: NDArray[np.str_]) -> pd.Series:
+    """Patients at each of some labels of the rows; each once, however many rows it has."""
+    table = pd.DataFrame({"unit": fit.question.unit, "label": labels, "weight": fit.question.rows.weight})
+    return table.drop_duplicates(["unit", "label"]).groupby("label")["weight"].sum()
 
 
 def _few_at(fit: SurvivalFit, times: pd.Series, *, chosen: NDArray[np.bool_]) -> pd.Series:
@@ -297,7 +310,14 @@ def _without_small(table: pd.DataFrame) -> pd.DataFrame:
 def situations_of(fit: SurvivalFit, *, kept_back: bool) -> tuple[Situation, ...]:
     """In which frequentist numbers mislead or do not exist for this question."""
     rows, design, _ = _complete(fit)
-    found = named_situations(rows.upper, rows.event | rows.between, design=design, entry=rows.entry, weight=rows.weight)
+    found = named_situations(
+        rows.upper,
+        rows.event | rows.between,
+        design=design,
+        entry=rows.entry,
+        weight=rows.weight,
+        n_patients=int(fit.question.unit_weight.sum()) if _several_rows(fit) else None,
+    )
     if not kept_back or not 0 < rows.n_events < SMALL_CELL:
         return found
     words = f"Fewer than {SMALL_CELL} patients had the event: no hazard ratio of them can be trusted."
@@ -306,6 +326,11 @@ def situations_of(fit: SurvivalFit, *, kept_back: bool) -> tuple[Situation, ...]
         Situation("few_events_per_covariate", (), words),
         *(situation for situation in found if situation.kind not in counted),
     )
+
+
+def _several_rows(fit: SurvivalFit) -> bool:
+    """Whether a patient has several rows."""
+    return fit.question.unit_weight.size < fit.question.unit.size
 
 
 def diagnostics_of(fit: SurvivalFit) -> pd.DataFrame:

@@ -94,6 +94,9 @@ def implied_lines(asked: Asked, *, show_small_cells: bool = False) -> list[str]:
         counts = {name: shown_counts([count], kept_back=kept_back)[0] for name, count in design.lost.items() if count}
         by_name = ", ".join(f"{name} {count}" for name, count in counts.items())
         lines.append(f"Left out: {lost} without a value of a covariate ({by_name})")
+    if design.n_shortened:
+        (shortened,) = shown_counts([design.n_shortened], kept_back=kept_back)
+        lines.append(f"Left out in part: of {shortened} more, the rows without a value of a covariate")
     return lines
 
 

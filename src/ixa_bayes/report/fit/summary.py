@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ixa_bayes.cohort.summary import shown_counts
 from ixa_bayes.report.display import evidence_words, records_of
 from ixa_bayes.report.fit.results import NOT_KNOWN, FitResults
 from ixa_bayes.report.fit.tables import count_of, sizes_of, total_of
@@ -179,16 +180,12 @@ def _not_known(results: FitResults) -> Iterator[SummaryFinding]:
 
 
 def _left_out(results: FitResults) -> Iterator[SummaryFinding]:
-    words, table = FitWords(results.fit.question), results.patients
-    design = results.fit.question.design
+    table, design = results.patients, results.fit.question.design
+    yield from _shortened(results)
     if not design.n_lost:
         return
     whole = records_of(table)[0]
-    lost = table[(table["factor"] != "") & table["factor"].map(lambda name: design.lost.get(name, 0) > 0)]
-    named = [
-        f"{words.factor(row['factor'])}: {count_of(row['n_missing'])}"
-        for row in records_of(lost.drop_duplicates("factor"))
-    ]
+    named = _named_missing(results)
     left = total_of(whole["n_missing"])
     left = left[0].upper() + left[1:]
     yield SummaryFinding(
@@ -200,3 +197,30 @@ def _left_out(results: FitResults) -> Iterator[SummaryFinding]:
         links=(),
         evidence=evidence_words(results.estimands),
     )
+
+
+def _shortened(results: FitResults) -> Iterator[SummaryFinding]:
+    """Patients of whom some stretches of follow-up have no value of a covariate (start-stop tables)."""
+    n = results.fit.question.design.n_shortened
+    if not n:
+        return
+    (told,) = shown_counts([n], kept_back=results.kept_back)
+    yield SummaryFinding(
+        headline=f"Of {told} {'patient' if n == 1 else 'patients'} a part of the follow-up is left out",
+        text="In some of their rows a factor has no value. Those rows are not used, the others are: these patients "
+        "count as watched for a part of their time only. Missing:",
+        items=tuple(_named_missing(results)),
+        target="patients",
+        links=(),
+        evidence=evidence_words(results.estimands),
+    )
+
+
+def _named_missing(results: FitResults) -> list[str]:
+    """Each factor that lacks a value in patients or rows which are left out, with the patients whom it concerns."""
+    words, table, lost = FitWords(results.fit.question), results.patients, results.fit.question.design.lost
+    concerned = table[(table["factor"] != "") & table["factor"].map(lambda name: lost.get(name, 0) > 0)]
+    return [
+        f"{words.factor(row['factor'])}: {count_of(row['n_missing'])}"
+        for row in records_of(concerned.drop_duplicates("factor"))
+    ]
