@@ -1,6 +1,6 @@
 """Follow-up by endpoint: which endpoints a table has, and what must hold between and within its rows."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 import numpy as np
@@ -10,7 +10,7 @@ import xarray as xr
 from ixa_bayes.cohort.cells import FloatArray, numbers, words
 from ixa_bayes.cohort.description import DESCRIPTION_FILE, CohortDescription, EndpointDescription
 from ixa_bayes.cohort.faults import Faults
-from ixa_bayes.cohort.source import IntArray
+from ixa_bayes.cohort.source import BoolArray, IntArray
 from ixa_bayes.cohort.spans import Spans, spans_of
 from ixa_bayes.errors import Problem
 from ixa_bayes.study.hints import did_you_mean
@@ -41,6 +41,8 @@ def read_follow_up(
     without_entry = [name for name, endpoint in endpoints.items() if not (endpoint.entry or endpoint.entry_date)]
     if repeated and without_entry:
         _refuse_repeats(faults, code, column=description.columns.patient, endpoint=without_entry[0])
+    elif repeated:
+        _check_weights(faults, weight, code=code, column=weight_column(description, faults.raw.cells.columns))
     follow_up = {}
     for name, endpoint in endpoints.items():
         spans = spans_of(faults, endpoint, description=description)
@@ -233,6 +235,21 @@ def _check_stretches(faults: Faults, spans: Spans, *, code: IntArray) -> None:
         faults.cells(column, early & rows, rule=rule, mend="move the event to the last row, or correct the id")
 
 
+def _check_weights(faults: Faults, weight: IntArray, *, code: IntArray, column: str | None) -> None:
+    """Rows of one patient stand for equally many patients."""
+    if column is None:
+        return
+    first = pd.Series(np.arange(code.size)).groupby(code).transform("min").to_numpy()
+    faults.cells(
+        column,
+        (weight != weight[first]) & (code >= 0),
+        rule="all rows of a patient have the same weight",
+        mend="correct the weight or the id",
+        beside=first,
+        found=lambda cell, line: f"{cell}, unlike the same patient's {faults.raw.counted} {line}",
+    )
+
+
 def _refuse_repeats(faults: Faults, code: IntArray, *, column: str, endpoint: str) -> None:
     ids = pd.Series(code)
     bad = ids.duplicated().to_numpy() & (code >= 0)
@@ -255,9 +272,36 @@ def _dataset(name: str, endpoint: EndpointDescription, spans: Spans, *, ids: pd.
     data = xr.Dataset(variables, coords={"patient": ("row", ids.fillna("").to_numpy(dtype=str))})
     data["event"] = ("row", spans.event)
     data["weight"] = ("row", weight)
-    return data.assign_attrs(label=endpoint.label or name, n_after_cut_off=spans.n_after_cut_off)
+    late = count_of_patients(data)(spans.after_cut_off)
+    return data.assign_attrs(label=endpoint.label or name, n_after_cut_off=late)
 
 
 def is_start_stop(data: xr.Dataset) -> bool:
     """Whether a patient has several rows."""
     return bool(pd.Index(data["patient"].to_numpy()).has_duplicates)
+
+
+def count_of_patients(data: xr.Dataset) -> Callable[[BoolArray], int]:
+    """How to count the patients, by weight, who have any of some rows: each once, however many rows they have.
+
+    Parameters
+    ----------
+    data : xr.Dataset
+        One endpoint of a cohort: the coordinate ``patient`` and ``weight``, dim ``row``.
+
+    Returns
+    -------
+    callable
+        From a mask of rows to a number of patients.
+    """
+    weight = data["weight"].to_numpy()
+    if not is_start_stop(data):
+        return lambda rows: int(weight[rows].sum())
+    codes = pd.factorize(data["patient"].to_numpy())[0]
+
+    def count(rows: BoolArray) -> int:
+        chosen = np.flatnonzero(rows)
+        _, first = np.unique(codes[chosen], return_index=True)
+        return int(weight[chosen[first]].sum())
+
+    return count

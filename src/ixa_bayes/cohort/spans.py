@@ -34,8 +34,8 @@ class Spans:
         Which rows have their ``time`` from which column; the first is the endpoint's main one.
     entry_column, lower_column : str
         Where ``entry`` and ``lower`` come from.
-    n_after_cut_off : int
-        Rows whose event came after the data cut-off and is counted as not seen.
+    after_cut_off : ndarray of bool, shape (row,)
+        Whose event came after the data cut-off and is counted as not seen.
     """
 
     entry: FloatArray
@@ -45,7 +45,7 @@ class Spans:
     ends: dict[str, BoolArray]
     entry_column: str
     lower_column: str
-    n_after_cut_off: int = 0
+    after_cut_off: BoolArray
 
 
 def spans_of(faults: Faults, endpoint: EndpointDescription, *, description: CohortDescription) -> Spans:
@@ -96,6 +96,7 @@ def _from_times(faults: Faults, endpoint: EndpointDescription, *, description: C
         ends=ends,
         entry_column=endpoint.entry or event_column,
         lower_column=endpoint.time_lower or event_column,
+        after_cut_off=np.zeros(size, dtype=bool),
     )
 
 
@@ -204,7 +205,7 @@ def _from_dates(faults: Faults, endpoint: EndpointDescription, *, description: C
         ends=ends,
         entry_column=endpoint.entry_date or start_column,
         lower_column=endpoint.lower_date or endpoint.event_date[0],
-        n_after_cut_off=int(after.sum()),
+        after_cut_off=after,
     )
 
 

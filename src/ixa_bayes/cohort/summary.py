@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from ixa_bayes.cohort.covariates import Covariate
+from ixa_bayes.cohort.follow_up import count_of_patients, is_start_stop
 from ixa_bayes.cohort.table import Cohort
 
 SMALL_CELL: Final = 5
@@ -56,9 +57,9 @@ def summary_lines(
     kept_back = cohort.evidence_kind == "patients" and not show_small_cells
     for name, data in cohort.follow_up.items():
         yield _endpoint_line(name, data, median=median_follow_up[name], kept_back=kept_back)
-    weight = next(iter(cohort.follow_up.values()))["weight"].to_numpy()
+    data = next(iter(cohort.follow_up.values()))
     for name, covariate in cohort.declared.items():
-        yield _covariate_line(covariate, cohort.covariates[name], weight=weight, kept_back=kept_back)
+        yield _covariate_line(covariate, cohort.covariates[name], data=data, kept_back=kept_back)
 
 
 def shown_counts(counts: Sequence[int], *, kept_back: bool) -> list[str]:
@@ -91,7 +92,7 @@ def _endpoint_line(name: str, data: xr.Dataset, *, median: float, kept_back: boo
     weight = data["weight"].to_numpy()
     facts = {
         "event times known to an interval": int(weight[(data["time_lower"] < data["time"]).to_numpy()].sum()),
-        "rows with delayed entry": int((data["entry"] > 0).sum()),
+        "with delayed entry": int(patients.loc[patients["entry"] > 0, "weight"].sum()),
         "events after the data cut-off, counted as censored at it": int(data.attrs["n_after_cut_off"]),
     }
     for what, count in facts.items():
@@ -101,31 +102,38 @@ def _endpoint_line(name: str, data: xr.Dataset, *, median: float, kept_back: boo
     return f"{name}{f' ({label})' if label != name else ''}: {', '.join(parts)}"
 
 
-def _covariate_line(covariate: Covariate, column: pd.Series, *, weight: np.ndarray, kept_back: bool) -> str:
+def _covariate_line(covariate: Covariate, column: pd.Series, *, data: xr.Dataset, kept_back: bool) -> str:
+    """A covariate in words; where patients have several rows, each counts once at every level it ever had."""
     label = f" ({covariate.label})" if covariate.label != covariate.name else ""
-    missing = column.isna().to_numpy()
-    n_missing = int(weight[missing].sum())
+    patients = count_of_patients(data)
+    n_missing = patients(column.isna().to_numpy())
     if covariate.kind == "continuous":
-        return f"{covariate.name}{label}, continuous: {_numbers(covariate, column, weight=weight, kept_back=kept_back)}"
+        return f"{covariate.name}{label}, continuous: {_numbers(covariate, column, data=data, kept_back=kept_back)}"
     if covariate.reference is None:
-        told = shown_counts([int(weight.sum()) - n_missing, n_missing], kept_back=kept_back)[1]
+        told = shown_counts([patients(column.notna().to_numpy()), n_missing], kept_back=kept_back)[1]
         words = f"{len(covariate.levels)} different words, {MISSING} {told}"
         return f"{covariate.name}{label}, {covariate.kind} without a reference level: {words}; declare it to use it"
     values = column.map({0.0: covariate.levels[0], 1.0: covariate.levels[1]}) if covariate.kind == "binary" else column
-    counts = [int(weight[(values == level).to_numpy()].sum()) for level in covariate.levels]
+    counts = [patients((values == level).to_numpy()) for level in covariate.levels]
     shown = shown_counts([*counts, n_missing], kept_back=kept_back)
     marked = [f"{level}{' (reference)' * (level == covariate.reference)}" for level in covariate.levels]
     told = ", ".join(f"{level} {count}" for level, count in zip([*marked, MISSING], shown, strict=True))
     return f"{covariate.name}{label}, {covariate.kind}: {told}"
 
 
-def _numbers(covariate: Covariate, column: pd.Series, *, weight: np.ndarray, kept_back: bool) -> str:
-    missing = column.isna().to_numpy()
-    n_missing = int(weight[missing].sum())
-    told = f"{MISSING} {shown_counts([int(weight.sum()) - n_missing, n_missing], kept_back=kept_back)[1]}"
-    if missing.all():
+def _numbers(covariate: Covariate, column: pd.Series, *, data: xr.Dataset, kept_back: bool) -> str:
+    """Quartiles of a number; where patients have several rows, of the first value that each has."""
+    patients, known = count_of_patients(data), column.notna().to_numpy()
+    told = f"{MISSING} {shown_counts([patients(known), patients(~known)], kept_back=kept_back)[1]}"
+    if not known.any():
         return f"no value, {told}"
-    values = np.repeat(column.to_numpy()[~missing], weight[~missing] if weight.max() > 1 else 1)
+    weight, when = data["weight"].to_numpy(), ""
+    if is_start_stop(data):
+        order = np.argsort(data["entry"].to_numpy(), kind="stable")
+        order = order[known[order]]
+        known = order[~pd.Index(data["patient"].to_numpy()[order]).duplicated()]
+        when = "at first "
+    values = np.repeat(column.to_numpy()[known], weight[known] if weight.max() > 1 else 1)
     low, middle, high = np.quantile(values, (0.25, 0.5, 0.75))
     unit = f" {covariate.unit}" if covariate.unit else ""
-    return f"median {middle:g}{unit}, quartiles {low:g} and {high:g}, {told}"
+    return f"{when}median {middle:g}{unit}, quartiles {low:g} and {high:g}, {told}"

@@ -43,7 +43,7 @@ class Cohort:
         By endpoint, dim ``row`` with coord ``patient`` (row,). Variables, each (row,): ``entry`` (months >= 0, start of
         observation), ``time`` (months > entry, end of follow-up), ``time_lower`` (months; equal to ``time`` unless the
         event is only known to lie in (time_lower, time]), ``event`` (bool), ``weight`` (int64 >= 1, a frequency).
-        A patient has several rows in a start-stop table only. Attributes: ``label``, ``n_after_cut_off``.
+        A patient has several rows in a start-stop table only. Attributes: ``label``, ``n_after_cut_off`` (patients).
     covariates : pd.DataFrame, shape (row, covariate)
         In the order of the rows. Binary covariates are 0.0/1.0/NaN, continuous ones float, factors ``pd.Categorical``
         with the declared levels; NaN is missing everywhere.

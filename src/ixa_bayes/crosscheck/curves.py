@@ -15,7 +15,7 @@ from ixa_bayes.crosscheck.kaplan_meier import (
     restricted_mean,
     survival_at,
 )
-from ixa_bayes.crosscheck.observations import CI_PROB, FollowUp, NotAvailableError, follow_up
+from ixa_bayes.crosscheck.observations import CI_PROB, BoolArray, FollowUp, NotAvailableError, follow_up
 
 COLUMNS: Final = {
     "group": "the group; empty for all patients",
@@ -45,6 +45,7 @@ def curve_table(
     entry: ArrayLike | None = None,
     weight: ArrayLike | None = None,
     interval_censored: ArrayLike | None = None,
+    goes_on: ArrayLike | None = None,
     ci_prob: float = CI_PROB,
 ) -> pd.DataFrame:
     """Survival, numbers at risk, medians, restricted means and follow-up by group.
@@ -61,6 +62,8 @@ def curve_table(
         Labels that sort; by default all patients are one group.
     interval_censored : array_like of bool, shape (row,), optional
         Rows whose event lies between two visits; groups with any say so in their notes.
+    goes_on : array_like of bool, shape (row,), optional
+        Rows of a start-stop table after which the same patient is watched on: their end ends no follow-up.
     ci_prob : float
 
     Returns
@@ -80,20 +83,23 @@ def curve_table(
         raise ValueError("at is empty; give the months at which survival is wanted.")
     labels = pd.Series([""] * data.time.size if group is None else np.asarray(group))
     between = np.zeros(data.time.size, dtype=bool) if interval_censored is None else np.asarray(interval_censored, bool)
-    if labels.isna().any() or len(labels) != data.time.size or between.size != data.time.size:
-        raise ValueError(f"group and interval_censored need one value for each of the {data.time.size} rows.")
+    more = np.zeros(data.time.size, dtype=bool) if goes_on is None else np.asarray(goes_on, bool)
+    if labels.isna().any() or {len(labels), between.size, more.size} != {data.time.size}:
+        raise ValueError(f"group, interval_censored and goes_on need one value for each of the {data.time.size} rows.")
     tau = float(max(at)) if horizon is None else horizon
     rows: list[_Row] = []
     for label, index in labels.groupby(labels, sort=True).groups.items():
         chosen = np.asarray(index, dtype=np.int64)
         note = INTERVAL_CENSORED if between[chosen].any() else ""
-        for row in _of_group(data.rows(chosen), at, horizon=tau, ci_prob=ci_prob):
+        for row in _of_group(data.rows(chosen), at, goes_on=more[chosen], horizon=tau, ci_prob=ci_prob):
             told = "; ".join(part for part in (note, str(row.get("note", ""))) if part)
             rows.append({**row, "group": label, "note": told})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _of_group(data: FollowUp, at: Sequence[float], *, horizon: float, ci_prob: float) -> Iterator[_Row]:
+def _of_group(
+    data: FollowUp, at: Sequence[float], *, goes_on: BoolArray, horizon: float, ci_prob: float
+) -> Iterator[_Row]:
     time, event, entry, weight = data.time, data.event, data.entry, data.weight
     for kind in KINDS:
         table = survival_at(time, event, at=at, entry=entry, weight=weight, kind=kind, ci_prob=ci_prob)
@@ -107,7 +113,8 @@ def _of_group(data: FollowUp, at: Sequence[float], *, horizon: float, ci_prob: f
             }
         median = median_survival(time, event, entry=entry, weight=weight, kind=kind, ci_prob=ci_prob)
         yield {**_times(median), "quantity": "median", "interval": kind}
-    seen = median_follow_up(time, event, entry=entry, weight=weight, ci_prob=ci_prob)
+    # Whose follow-up goes on in another row leaves this one as those do who have the event: unlike the censored.
+    seen = median_follow_up(time, event | goes_on, entry=entry, weight=weight, ci_prob=ci_prob)
     yield {**_times(seen), "quantity": "median_follow_up", "interval": "log-log"}
     mean: _Row = {"quantity": "restricted_mean", "time": horizon, "interval": "plain"}
     try:

@@ -57,6 +57,7 @@ def named_situations(
     design: pd.DataFrame,
     entry: ArrayLike | None = None,
     weight: ArrayLike | None = None,
+    n_patients: int | None = None,
 ) -> tuple[Situation, ...]:
     """What is special about these patients and covariates, most serious first.
 
@@ -65,6 +66,8 @@ def named_situations(
     time, event, entry, weight
         See ``observations.follow_up``.
     design : DataFrame, shape (row, coefficient)
+    n_patients : int, optional
+        Where patients have several rows (start-stop), how many there are; by default as many as rows, by weight.
 
     Returns
     -------
@@ -79,17 +82,21 @@ def named_situations(
     data = follow_up(time, event, entry=entry, weight=weight)
     values = checked_design(design, data)
     names = [str(name) for name in design.columns]
-    return (*_of_events(data, len(names)), *_of_covariates(data, values, names), *_of_entry(data))
+    return (
+        *_of_events(data, len(names), n_patients=n_patients),
+        *_of_covariates(data, values, names),
+        *_of_entry(data),
+    )
 
 
-def _of_events(data: FollowUp, width: int) -> Iterator[Situation]:
+def _of_events(data: FollowUp, width: int, *, n_patients: int | None) -> Iterator[Situation]:
     events = data.n_events
     if events == 0:
         yield Situation("no_events", (), "Nobody had the event: no hazard ratio can be estimated from these patients.")
         return
     if events == 1:
         yield Situation("one_event", (), "Only one patient had the event: no hazard ratio can be trusted.")
-    if events == int(data.weight.sum()):
+    if events == (int(data.weight.sum()) if n_patients is None else n_patients):
         yield Situation(
             "all_events", (), "Every patient had the event: check that censored patients are coded as such."
         )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ixa_bayes.cohort.follow_up import is_start_stop
+from ixa_bayes.cohort.follow_up import count_of_patients, is_start_stop
 from ixa_bayes.cohort.table import Cohort, Covariate
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.models.survival_analysis import CoefficientPrior, Expression, ModelCovariate, SurvivalAnalysis
@@ -105,9 +105,12 @@ class Design:
     priors : dict of str to CoefficientPrior
         By coefficient.
     lost : dict of str to int
-        Rows (by weight) without a value of the covariate; a row without several counts under each.
+        Patients (by weight) without a value of the covariate, in a start-stop table in any of their rows; a patient
+        without several counts under each.
     n_lost : int
-        Rows (by weight) left out altogether.
+        Patients (by weight) left out altogether.
+    n_shortened : int
+        Patients (by weight) of whom some rows are left out and others used: in a start-stop table only.
     marginalised : tuple of str
         Binary covariates of which some row has no value that is summed out, in the order of the model file.
     """
@@ -117,6 +120,7 @@ class Design:
     priors: dict[str, CoefficientPrior]
     lost: dict[str, int]
     n_lost: int
+    n_shortened: int = 0
     marginalised: tuple[str, ...] = ()
 
     @property
@@ -198,14 +202,14 @@ def _complete_cases(
 ) -> Design:
     index = pd.RangeIndex(len(cohort.covariates))
     values = pd.concat([column.set_axis(index) for column in columns], axis=1) if columns else pd.DataFrame(index=index)
-    weight = cohort.follow_up[analysis.endpoint]["weight"].to_numpy()
     absent = {
         name: values[list(term.coefficients)].isna().any(axis=1).to_numpy(dtype=bool) for name, term in terms.items()
     }
     summed = tuple(name for name, rows in absent.items() if _is_summed(analysis, name) and rows.any())
     needed = [rows for name, rows in absent.items() if name not in summed]
     complete = ~np.any(needed, axis=0) if needed else np.ones(len(index), dtype=bool)
-    lost = {name: int(weight[rows].sum()) for name, rows in absent.items() if name not in summed}
+    patients = count_of_patients(cohort.follow_up[analysis.endpoint])
+    lost = {name: patients(rows) for name, rows in absent.items() if name not in summed}
     if not complete.any():
         counts = ", ".join(f"{name} {count}" for name, count in lost.items())
         rule = "at least one must have them all"
@@ -215,7 +219,10 @@ def _complete_cases(
         )
     used = values[complete].astype(float)
     still = tuple(name for name in summed if used[name].isna().any())
-    return Design(used, terms, priors, lost, int(weight[~complete].sum()), still)
+    n_used = patients(complete)
+    n_lost = patients(np.ones(len(index), dtype=bool)) - n_used
+    shortened = patients(~complete) - n_lost
+    return Design(used, terms, priors, lost, n_lost, n_shortened=shortened, marginalised=still)
 
 
 def _is_summed(analysis: SurvivalAnalysis, covariate: str) -> bool:
