@@ -11,6 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.stats import weibull_min
 
+from ixa_bayes.formulas.piecewise import root_distances
 from ixa_bayes.models.piecewise import (
     PiecewiseLaw,
     cut_points,
@@ -19,7 +20,6 @@ from ixa_bayes.models.piecewise import (
     piecewise_log_prior,
     piecewise_model,
     piecewise_parameters,
-    root_distances,
 )
 from ixa_bayes.models.ratio_priors import Families, ratio_data
 from ixa_bayes.models.survival_analysis import NormalPrior, PiecewiseBaseline, StudentTPrior, WeibullBaseline

@@ -95,6 +95,20 @@ def rmst(horizon: Times, *, log_hazards: xr.DataArray, cuts: Sequence[float]) ->
     return area
 
 
+def root_distances(cuts: Sequence[float]) -> FloatArray:
+    """Square root of the years between the midpoints of neighbouring intervals, shape (interval - 1,).
+
+    The standard deviation of a random walk's steps over the intervals, for one whose change over a year has 1. The
+    last, open interval counts as wide as the one before it.
+    """
+    edges = np.array([0.0, *cuts])
+    width = np.diff(edges)
+    edges = np.append(edges, edges[-1] + width[-1])
+    middle = (edges[:-1] + edges[1:]) / 2
+    distance: FloatArray = np.diff(middle) / 12
+    return np.sqrt(distance)
+
+
 def _spent(time: Times, cuts: Sequence[float]) -> xr.DataArray:
     """Time from 0 to each time that falls into each interval."""
     lower, upper = (xr.DataArray(edge, dims=INTERVAL) for edge in _edges(cuts))

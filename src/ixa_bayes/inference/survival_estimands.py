@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from scipy.optimize.elementwise import find_root
 
 from ixa_bayes.errors import InputError, Problem
+from ixa_bayes.formulas.piecewise import INTERVAL
 from ixa_bayes.inference.survival import SurvivalFit
 from ixa_bayes.inference.survival_parameters import law_of, linear_predictor
 from ixa_bayes.models.missing import PATTERN, log_pattern_probability, pattern_eta, pattern_rows
 from ixa_bayes.models.profiles import Profile, level_columns, profile_row
-from ixa_bayes.models.ratio_priors import COEFFICIENT, LOG_HAZARD_RATIO
+from ixa_bayes.models.ratio_priors import CHANGING, COEFFICIENT, LOG_HAZARD_RATIO, OVER_TIME
 from ixa_bayes.models.survival_likelihood import Law, normalised, pattern_posterior
 from ixa_bayes.models.survival_rows import ROW
 from ixa_bayes.study.hints import did_you_mean
@@ -38,7 +39,10 @@ _NEVER_BEYOND: Final = (1e-30, 1e30)
 
 
 def hazard_ratios(fit: SurvivalFit) -> xr.DataArray:
-    """Hazard ratios of all coefficients, dims (chain, draw, coefficient); empty for a model without covariates."""
+    """Hazard ratios of all coefficients, dims (chain, draw, coefficient); empty for a model without covariates.
+
+    Of an effect that changes over time the geometric mean of its hazard ratios in the intervals.
+    """
     posterior = fit.posterior["posterior"].to_dataset()
     if LOG_HAZARD_RATIO not in posterior:
         sizes = posterior.sizes["chain"], posterior.sizes["draw"], 0
@@ -46,8 +50,30 @@ def hazard_ratios(fit: SurvivalFit) -> xr.DataArray:
     return xr.DataArray(xr.ufuncs.exp(posterior[LOG_HAZARD_RATIO])).rename("hazard_ratio")
 
 
+def hazard_ratios_over_time(fit: SurvivalFit) -> xr.DataArray:
+    """Hazard ratios of the coefficients whose effect changes over time, dims (chain, draw, changing, interval).
+
+    The coordinate of an interval is where it starts, in months. Empty for a model of proportional hazards.
+    """
+    posterior = fit.posterior["posterior"].to_dataset()
+    if OVER_TIME not in posterior:
+        sizes = posterior.sizes["chain"], posterior.sizes["draw"], 0, 0
+        dims = ("chain", "draw", CHANGING, INTERVAL)
+        return xr.DataArray(np.empty(sizes), dims=dims, coords={CHANGING: [], INTERVAL: []})
+    return xr.DataArray(xr.ufuncs.exp(posterior[OVER_TIME])).rename("hazard_ratio_over_time")
+
+
+def hazard_ratio_change(fit: SurvivalFit) -> xr.DataArray:
+    """Hazard ratio in the last interval over that in the first, dims (chain, draw, changing): 1 if proportional."""
+    ratios = hazard_ratios_over_time(fit)
+    if not ratios.sizes[INTERVAL]:
+        return ratios.sum(INTERVAL).rename("hazard_ratio_change")
+    first, last = (ratios.isel({INTERVAL: at}, drop=True) for at in (0, -1))
+    return (last / first).rename("hazard_ratio_change")
+
+
 def hazard_ratio_between(fit: SurvivalFit, profile: Profile, other: Profile) -> xr.DataArray:
-    """Hazard of one profile over that of another, dims (chain, draw)."""
+    """Hazard of one profile over that of another, dims (chain, draw); and interval, if any effect changes over time."""
     difference = _profile_eta(fit, profile) - _profile_eta(fit, other)
     draws = fit.posterior["posterior"].to_dataset()
     return xr.DataArray(xr.ufuncs.exp(_per_draw(difference, draws))).rename("hazard_ratio")
@@ -142,7 +168,7 @@ class Standardised:
     ----------
     parameters : xr.Dataset
         Posterior draws, dims (chain, draw, ...).
-    eta : xr.DataArray, dims (chain, draw, row)
+    eta : xr.DataArray, dims (chain, draw, row) or (chain, draw, row, interval)
         Of each distinct profile.
     share : xr.DataArray, dims (row,) or (chain, draw, row)
         Of the patients; adds up to 1. By draw where covariates are missing.
@@ -232,7 +258,7 @@ def standardised(
         return Standardised(parameters, nothing.expand_dims({ROW: 1}, axis=-1), xr.DataArray([1.0], dims=ROW), fit)
     profiles, share = _profiles(fit, settings, given_outcome=given_outcome)
     eta = xr.DataArray(linear_predictor(parameters, profiles))
-    return Standardised(parameters, eta.transpose("chain", "draw", ROW), share, fit)
+    return Standardised(parameters, eta.transpose("chain", "draw", ROW, ...), share, fit)
 
 
 def _profiles(

@@ -1,9 +1,12 @@
 """Draws of a survival program under the names of the model, and their log-likelihood and log prior."""
 
+from typing import Final
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ixa_bayes.formulas.piecewise import INTERVAL
 from ixa_bayes.inference.survival_question import SurvivalQuestion
 from ixa_bayes.models.missing import (
     log_pattern_probability,
@@ -11,6 +14,7 @@ from ixa_bayes.models.missing import (
     missing_parameters,
     pattern_eta,
 )
+from ixa_bayes.models.over_time import CHANGE_Z, change_log_prior, change_parameters, walks_of
 from ixa_bayes.models.piecewise import (
     piecewise_law,
     piecewise_log_prior,
@@ -21,6 +25,7 @@ from ixa_bayes.models.ratio_priors import (
     LOG_HAZARD_RATIO,
     joined_ratios,
     log_ratio_prior,
+    ratios_by_interval,
     shrunk_names,
 )
 from ixa_bayes.models.shrinkage import shrinkage_log_prior, shrinkage_parameters
@@ -33,6 +38,9 @@ from ixa_bayes.models.weibull import (
     weibull_parameters,
 )
 
+MOST_TERMS: Final = 20_000_000
+"""Numbers of one array of the log-likelihood that are held at once (0.16 GB); more rows are taken block by block."""
+
 
 def parameters_of(draws: xr.Dataset, question: SurvivalQuestion) -> xr.Dataset:
     """Draws of a compiled program under the names of the model."""
@@ -43,6 +51,9 @@ def parameters_of(draws: xr.Dataset, question: SurvivalQuestion) -> xr.Dataset:
         parameters = piecewise_parameters(draws, question.cuts)
     if question.design.priors:
         parameters[LOG_HAZARD_RATIO] = joined_ratios(draws, question.design.priors)
+    if changing := question.changing:
+        ratios = parameters[LOG_HAZARD_RATIO]
+        parameters = parameters.merge(change_parameters(draws, ratios, changing=changing, cuts=question.cuts))
     if question.analysis.shrinkage:
         parameters = parameters.merge(shrinkage_parameters(draws, shrunk_names(question.design.priors)))
     if question.patterns.covariates:
@@ -52,6 +63,17 @@ def parameters_of(draws: xr.Dataset, question: SurvivalQuestion) -> xr.Dataset:
 
 def pointwise_log_likelihood(parameters: xr.Dataset, question: SurvivalQuestion) -> xr.DataArray:
     """Log-likelihood of each row at each draw, dims (chain, draw, row); missing covariates are summed out."""
+    n_rows = question.rows.event.size
+    per_row = parameters.sizes["chain"] * parameters.sizes["draw"] * len(question.patterns.bits)
+    per_row *= question.structure.n_intervals if question.structure.changing else 1
+    at_once = max(1, MOST_TERMS // per_row)
+    if n_rows <= at_once:
+        return _log_likelihood_of(parameters, question)
+    blocks = [np.arange(n_rows)[first : first + at_once] for first in range(0, n_rows, at_once)]
+    return xr.concat([_log_likelihood_of(parameters, question.only(block)) for block in blocks], dim=ROW)
+
+
+def _log_likelihood_of(parameters: xr.Dataset, question: SurvivalQuestion) -> xr.DataArray:
     law = law_of(parameters, question.analysis)
     if not question.patterns.covariates:
         return log_likelihood(law, linear_predictor(parameters, question.design.matrix), question.rows)
@@ -83,6 +105,8 @@ def log_prior(parameters: xr.Dataset, question: SurvivalQuestion) -> xr.Dataset:
     if question.design.priors:
         own = log_ratio_prior(parameters[LOG_HAZARD_RATIO], question.design.priors)
         density = density.merge(own.to_dataset(name=LOG_HAZARD_RATIO)) if own.size else density
+    if question.structure.changing:
+        density = density.merge(change_log_prior(parameters, walks_of(question.analysis)))
     if question.analysis.shrinkage:
         density = density.merge(shrinkage_log_prior(parameters, question.analysis.shrinkage))
     if question.patterns.covariates:
@@ -106,21 +130,21 @@ def linear_predictor(parameters: xr.Dataset, values: pd.DataFrame) -> xr.DataArr
 
     Returns
     -------
-    xr.DataArray, dims (chain, draw, row)
-        0 for a model without covariates.
+    xr.DataArray, dims (chain, draw, row) or (chain, draw, row, interval)
+        0 for a model without covariates; with intervals where an effect changes over time.
     """
     if LOG_HAZARD_RATIO not in parameters:
         return 0.0
-    ratios = parameters[LOG_HAZARD_RATIO]
+    ratios = ratios_by_interval(parameters)
     design = xr.DataArray(
         values[list(ratios[COEFFICIENT].to_numpy())].to_numpy(dtype=float),
         dims=(ROW, COEFFICIENT),
         coords={COEFFICIENT: ratios[COEFFICIENT]},
     )
     eta: xr.DataArray = xr.dot(ratios, design, dim=COEFFICIENT)
-    return eta
+    return eta.transpose(..., INTERVAL) if INTERVAL in eta.dims else eta
 
 
 def judged(parameters: xr.Dataset) -> xr.Dataset:
     """What must have converged: everything but raw steps, local scales and what repeats another."""
-    return parameters.drop_vars(["z", "shape", "z_shrunk", "lambda", "phi"], errors="ignore")
+    return parameters.drop_vars(["z", "shape", "z_shrunk", "lambda", "phi", CHANGE_Z], errors="ignore")

@@ -13,6 +13,7 @@ from ixa_bayes.inference.survival import SurvivalFit
 from ixa_bayes.inference.survival_estimands import hazard_ratios, quantile, standardised, survival
 from ixa_bayes.inference.survival_parameters import parameters_of
 from ixa_bayes.inference.survival_question import SurvivalQuestion
+from ixa_bayes.models.over_time import change_prior_draws, walks_of
 from ixa_bayes.models.piecewise import hazard_numbers
 from ixa_bayes.models.ratio_priors import COEFFICIENT
 from ixa_bayes.models.shrinkage import shrinkage_prior_draws
@@ -73,6 +74,9 @@ def prior_of_program(question: SurvivalQuestion, size: int, rng: np.random.Gener
     if question.analysis.shrinkage:
         n_shrunk = question.structure.families.n_shrunk
         raw |= shrinkage_prior_draws(question.analysis.shrinkage, n_shrunk, size=size, rng=rng)
+    if question.structure.changing:
+        walks = walks_of(question.analysis)
+        raw |= change_prior_draws(walks, structure=question.structure, size=size, rng=rng)
     if question.patterns.covariates:
         raw |= _missing(question, size, rng)
     named = {

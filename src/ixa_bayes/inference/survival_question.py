@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ixa_bayes.cohort.follow_up import is_start_stop
 from ixa_bayes.cohort.table import Cohort
+from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.inference.posterior_file import data_hash
 from ixa_bayes.models.design_matrix import Design, design_of
 from ixa_bayes.models.missing import (
@@ -16,8 +17,10 @@ from ixa_bayes.models.missing import (
     pattern_rows,
     patterns_of,
 )
+from ixa_bayes.models.over_time import change_data, changing_of, walks_of
 from ixa_bayes.models.piecewise import (
     cut_points,
+    is_by_row,
     piecewise_data,
 )
 from ixa_bayes.models.ratio_priors import (
@@ -82,6 +85,18 @@ class SurvivalQuestion:
         weight[order[first]] = self.rows.weight[order[first]]
         return weight
 
+    @property
+    def changing(self) -> dict[str, tuple[str, ...]]:
+        """Coefficients of each covariate whose effect changes over time."""
+        return changing_of(self.design, self.analysis)
+
+    def only(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "SurvivalQuestion":
+        """The same question about some of the rows; ``member`` stays that of all."""
+        design = replace(self.design, matrix=self.design.matrix.iloc[rows])
+        return replace(
+            self, design=design, rows=self.rows.chosen(rows), unit=self.unit[rows], patterns=patterns_of(design)
+        )
+
     def data(self) -> dict[str, ArrayLike]:
         """Rows and prior numbers as the compiled program takes them."""
         order = by_family(self.design.priors)
@@ -93,7 +108,16 @@ class SurvivalQuestion:
             data = piecewise_data(self.rows, design, baseline=baseline, cuts=self.cuts, structure=self.structure)
         if self.patterns.covariates:
             data |= pattern_data(self.patterns, self.analysis.missing, coefficients=order)
+        if self.structure.changing:
+            data |= self._changes()
         return data | ratio_data(self.design.priors)
+
+    def _changes(self) -> dict[str, ArrayLike]:
+        """What changing effects add to the data, for the rows of the compiled program."""
+        each = [pattern_rows(self.design, self.patterns, p) for p in range(len(self.patterns.bits))]
+        if not is_by_row(self.structure):
+            each = [each[0].drop_duplicates()]
+        return change_data(each, changing=self.changing, walks=walks_of(self.analysis), cuts=self.cuts)
 
     def data_sha256(self) -> str:
         """Hash of the rows and prior numbers, and of the names of coefficients and cut-points."""
@@ -107,7 +131,8 @@ def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
     Raises
     ------
     InputError
-        If the cohort lacks what the model needs; every fault at once.
+        If the cohort lacks what the model needs; every fault at once. If ties of events leave a model with effects that
+        change over time a single interval.
     """
     design = design_of(cohort, analysis)
     follow_up = cohort.follow_up[analysis.endpoint]
@@ -120,6 +145,12 @@ def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
         unit = np.arange(rows.event.size, dtype=np.int64)
     baseline = analysis.baseline
     cuts = cut_points(baseline, rows) if isinstance(baseline, PiecewiseBaseline) else ()
+    changing = changing_of(design, analysis)
+    if changing and not cuts:
+        rule = "an effect that changes over time needs at least two intervals"
+        mend = "give `cuts` in months, or remove `walk` of the covariates"
+        where = f"model {analysis.name}, covariate {', '.join(changing)}, walk"
+        raise InputError([Problem(where, "one interval, since events are tied or too few", rule, mend)])
     patterns = patterns_of(design)
     tabled = isinstance(baseline, WeibullBaseline) and is_tabled(rows, design.matrix)
     structure = Structure(
@@ -131,6 +162,7 @@ def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
         n_intervals=len(cuts) + 1 if isinstance(baseline, PiecewiseBaseline) else 0,
         walk=isinstance(baseline, PiecewiseBaseline) and baseline.walk is not None and bool(cuts),
         tabled=tabled,
+        changing=tuple(len(coefficients) for coefficients in changing.values()),
         n_marginalised=len(patterns.covariates),
         n_predictors=patterns.predictors.shape[1] if patterns.covariates else 0,
     )

@@ -24,7 +24,7 @@ from scipy.special import log_expit
 from scipy.stats import norm
 
 from ixa_bayes.models.design_matrix import Design
-from ixa_bayes.models.ratio_priors import COEFFICIENT, LOG_HAZARD_RATIO
+from ixa_bayes.models.ratio_priors import COEFFICIENT, ratios_by_interval
 from ixa_bayes.models.survival_analysis import MissingModel
 from ixa_bayes.models.survival_rows import ROW, BoolArray, FloatArray
 
@@ -202,8 +202,11 @@ def log_pattern_probability(parameters: xr.Dataset, patterns: Patterns) -> xr.Da
 
 
 def pattern_eta(parameters: xr.Dataset, design: Design, patterns: Patterns) -> xr.DataArray:
-    """What covariates add to the log hazard under each pattern, dims (..., row, pattern)."""
-    ratios = parameters[LOG_HAZARD_RATIO]
+    """What covariates add to the log hazard under each pattern, dims (..., row, pattern).
+
+    Also with the dim ``interval`` where an effect changes over time.
+    """
+    ratios = ratios_by_interval(parameters)
     each = np.stack(
         [pattern_rows(design, patterns, p)[list(ratios[COEFFICIENT].to_numpy())] for p in range(len(patterns.bits))],
         axis=1,

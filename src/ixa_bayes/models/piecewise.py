@@ -1,21 +1,24 @@
 """Piecewise-exponential proportional hazards: ``h(t|x) = exp(lambda_j + x'beta)`` on ``(c_j-1, c_j]``, t in months.
 
 The log hazards are independent, or a random walk whose steps have a variance in proportion to the
-distance of the intervals' midpoints. The last, open interval counts as wide as the one before it.
+distance of the intervals' midpoints. The last, open interval counts as wide as the one before it. A covariate's
+effect may change between intervals: ``h(t|x) = exp(lambda_j + x'beta_j)``; see ``models.over_time``.
 """
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import halfnorm, norm
 
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.formulas import piecewise
+from ixa_bayes.formulas.piecewise import root_distances
+from ixa_bayes.models.over_time import change_of_predictor
 from ixa_bayes.models.ratio_priors import COEFFICIENT
 from ixa_bayes.models.survival_analysis import MONTHS_PER, MedianPrior, PiecewiseBaseline
 from ixa_bayes.models.survival_likelihood import Structure, linear_predictor, observe, row_data
@@ -33,6 +36,8 @@ type Times = xr.DataArray | float
 class PiecewiseLaw:
     """Draws of the baseline; see ``survival_likelihood.Law``.
 
+    What covariates add, ``eta``, has the dim ``interval`` where an effect changes over time.
+
     Attributes
     ----------
     log_hazards : xr.DataArray
@@ -46,10 +51,14 @@ class PiecewiseLaw:
 
     def log_hazard(self, time: Times, eta: Times) -> xr.DataArray:
         """Log hazard per month."""
+        if _changes(eta):
+            return piecewise.log_hazard(time, log_hazards=self.log_hazards + eta, cuts=self.cuts)
         return piecewise.log_hazard(time, log_hazards=self.log_hazards, cuts=self.cuts) + eta
 
     def cumulative_hazard(self, time: Times, eta: Times) -> xr.DataArray:
         """Cumulative hazard from 0."""
+        if _changes(eta):
+            return piecewise.cumulative_hazard(time, log_hazards=self.log_hazards + eta, cuts=self.cuts)
         total = piecewise.cumulative_hazard(time, log_hazards=self.log_hazards, cuts=self.cuts)
         return xr.DataArray(total * np.exp(eta))
 
@@ -105,7 +114,8 @@ def piecewise_model(structure: Structure) -> "pm.Model":
     -------
     pm.Model
         Parameters ``log_hazard`` (interval), or ``level``, ``walk_sd`` and ``z`` (step) of the random walk;
-        ``normal`` and ``student_t`` (coefficients). The dim ``row`` may have any length.
+        ``normal`` and ``student_t`` (coefficients); ``change_sd`` and ``change_z`` of effects that change over time.
+        The dim ``row`` may have any length.
     """
     import pymc as pm  # here, because it takes seconds that commands without sampling need not pay
     import pytensor.tensor as pt
@@ -123,17 +133,26 @@ def piecewise_model(structure: Structure) -> "pm.Model":
             log_hazard = level + walk_sd * steps
         else:
             log_hazard = pm.Normal("log_hazard", mu=mean, sigma=sd, shape=n_intervals)
-        hazard = pt.exp(log_hazard)
         at_event = pm.Data("at_event", np.zeros((2, n_intervals)), dims=(ROW, INTERVAL))
         exposure = pm.Data("exposure", np.ones((2, n_intervals)), dims=(ROW, INTERVAL))
         eta = linear_predictor(structure)
         ratio, between = pt.exp(eta), None
+        if structure.changing:
+            log_hazard = log_hazard + change_of_predictor(structure)  # of each row and pattern
+        hazard = pt.exp(log_hazard)
         if structure.between:
-            spent = pm.Data("exposure_between", np.zeros((2, n_intervals)), dims=(ROW, INTERVAL)) @ hazard
-            between = spent[:, None] * ratio
-        log_at_event = (at_event @ log_hazard)[:, None] + eta
-        observe(log_at_event, (exposure @ hazard)[:, None] * ratio, between, structure=structure)
+            spent = pm.Data("exposure_between", np.zeros((2, n_intervals)), dims=(ROW, INTERVAL))
+            between = _summed(spent, hazard) * ratio
+        observe(_summed(at_event, log_hazard) + eta, _summed(exposure, hazard) * ratio, between, structure=structure)
     return model
+
+
+def _summed(weight: Any, values: Any) -> Any:
+    """Sum over the intervals, shape (row, pattern), of ``weight`` (row, interval) times values.
+
+    These are of all rows, shape (interval,), or of each row and pattern, shape (row, pattern, interval).
+    """
+    return (weight @ values)[:, None] if values.ndim == 1 else (weight[:, None, :] * values).sum(axis=2)
 
 
 def piecewise_data(
@@ -164,7 +183,7 @@ def piecewise_data(
     data: dict[str, ArrayLike] = {"level_mean": mean, "level_sd": sd}
     if baseline.walk is not None and structure.walk:
         data |= {"walk_scale": baseline.walk.scale, "root_distance": root_distances(cuts)}
-    if structure.between or structure.n_marginalised:
+    if is_by_row(structure):
         data |= row_data(rows, structure) | {"at_event": at_event, "exposure": exposure}
     else:
         data |= _cells(rows, design, at_event=at_event, exposure=exposure)
@@ -176,13 +195,19 @@ def piecewise_data(
     return data
 
 
+def is_by_row(structure: Structure) -> bool:
+    """Whether the program takes the cohort's rows one by one, and not one row per covariate pattern."""
+    return structure.between or structure.n_marginalised > 0
+
+
 def _cells(
     rows: SurvivalRows, design: pd.DataFrame, *, at_event: FloatArray, exposure: FloatArray
 ) -> dict[str, ArrayLike]:
     """Events and exposure of each covariate pattern and interval: all that the likelihood of exact rows depends on.
 
     The patterns are in the order of ``design.drop_duplicates()``. A pattern's events have the log hazard
-    ``sum_j share_j lambda_j + eta`` on average, with share_j the share of them in interval j.
+    ``sum_j share_j lambda_j + eta`` on average, with share_j the share of them in interval j; an effect that changes
+    adds to lambda_j, for all rows of a pattern alike.
     """
     kind = row_kinds(design)
     weighted = [np.concatenate([at_event, exposure], axis=1)[:, k] * rows.weight for k in range(2 * at_event.shape[1])]
@@ -199,16 +224,6 @@ def hazard_numbers(baseline: PiecewiseBaseline) -> tuple[float, float]:
     if isinstance(level, MedianPrior):
         return math.log(math.log(2)) - math.log(level.months), level.log_sd
     return level.mean - math.log(MONTHS_PER[level.unit]), level.sd
-
-
-def root_distances(cuts: tuple[float, ...]) -> NDArray[np.float64]:
-    """Square root of the years between the midpoints of neighbouring intervals, shape (interval - 1,)."""
-    edges = np.array([0.0, *cuts])
-    width = np.diff(edges)
-    edges = np.append(edges, edges[-1] + width[-1])
-    middle = (edges[:-1] + edges[1:]) / 2
-    distance: NDArray[np.float64] = np.diff(middle) / 12
-    return np.sqrt(distance)
 
 
 def piecewise_parameters(draws: xr.Dataset, cuts: tuple[float, ...]) -> xr.Dataset:
@@ -267,3 +282,7 @@ def _at_event(rows: SurvivalRows, cuts: tuple[float, ...]) -> FloatArray:
     found = np.zeros((rows.event.size, len(cuts) + 1))
     found[np.flatnonzero(rows.event), which[rows.event]] = 1.0
     return found
+
+
+def _changes(eta: Times) -> bool:
+    return isinstance(eta, xr.DataArray) and INTERVAL in eta.dims

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 from scipy.stats import t as student_t
 
+from ixa_bayes.formulas.piecewise import INTERVAL
 from ixa_bayes.models.shrinkage import Shrinkage, shrinkage_data, shrunk_ratios, shrunk_variables
 from ixa_bayes.models.survival_analysis import (
     CoefficientPrior,
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 COEFFICIENT = "coefficient"
 LOG_HAZARD_RATIO = "log_hazard_ratio"
+OVER_TIME = "log_hazard_ratio_over_time"
+CHANGING = "changing"
+"""Dim of the coefficients whose effect changes over time; see ``models.over_time``."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +180,26 @@ def log_ratio_prior(log_hazard_ratio: xr.DataArray, priors: Mapping[str, Coeffic
     if not parts:
         return log_hazard_ratio.isel({COEFFICIENT: slice(0, 0)})
     return xr.concat(parts, dim=COEFFICIENT).assign_coords({COEFFICIENT: names}).transpose(*log_hazard_ratio.dims)
+
+
+def ratios_by_interval(parameters: xr.Dataset) -> xr.DataArray:
+    """Log hazard ratios of all coefficients as they apply at each time.
+
+    Returns
+    -------
+    xr.DataArray, dims (..., coefficient) or (..., coefficient, interval)
+        With intervals if the effect of any covariate changes; those that do not change are the same in each.
+    """
+    ratios = parameters[LOG_HAZARD_RATIO]
+    if OVER_TIME not in parameters:
+        return ratios
+    changing = parameters[OVER_TIME].rename({CHANGING: COEFFICIENT})
+    names = list(ratios[COEFFICIENT].to_numpy())
+    constant = [name for name in names if name not in changing[COEFFICIENT].to_numpy()]
+    if not constant:
+        return changing.sel({COEFFICIENT: names})
+    same = ratios.sel({COEFFICIENT: constant}).expand_dims({INTERVAL: changing[INTERVAL]})
+    return xr.concat([changing, same.transpose(*changing.dims)], dim=COEFFICIENT).sel({COEFFICIENT: names})
 
 
 def _data(name: str, size: int, value: float) -> "pm.Data":

@@ -159,9 +159,10 @@ class WeibullBaseline(_Baseline):
 
 
 class Walk(_Strict):
-    """Neighbouring log hazards are alike: a random walk whose steps grow with the distance of the intervals' midpoints.
+    """What neighbouring intervals have is alike: a random walk whose steps grow with the distance of their midpoints.
 
-    ``scale`` is that of a half-normal belief about the standard deviation of the change over a year.
+    Of the log hazards, or of a covariate's log hazard ratios. ``scale`` is that of a half-normal belief about the
+    standard deviation of the change over a year.
     """
 
     scale: Positive
@@ -180,6 +181,11 @@ class PiecewiseBaseline(_Baseline):
     event_quantiles: tuple[Annotated[float, Field(gt=0, lt=1)], ...] | None = None
     n_intervals: Annotated[int, Field(ge=1, le=50)] | None = None
     walk: Walk | None = None
+
+    @property
+    def may_have_several_intervals(self) -> bool:
+        """Whether there is any cut-point, unless ties of events leave none."""
+        return bool(self.cuts or self.event_quantiles or (self.n_intervals or 1) > 1)
 
     @model_validator(mode="after")
     def _one_way_to_cut(self) -> Self:
@@ -217,6 +223,9 @@ class ModelCovariate(_Strict):
         Of the log hazard ratio; of each level against the reference for a factor with several levels,
         unless ``levels`` has one for the level. A covariate in the set of ``shrinkage`` has none.
     levels : mapping of str to RatioPrior
+    walk : Walk, optional
+        In a piecewise-exponential model: the effect may change from interval to interval, and ``prior`` is about its
+        mean over the intervals. Without it the hazards are proportional.
     implies : tuple of str
         Other binary covariates of the model that are 1 whenever this one is.
     missing : str
@@ -229,6 +238,7 @@ class ModelCovariate(_Strict):
     centre: Finite = 0.0
     prior: RatioPrior | None = None
     levels: dict[str, RatioPrior] = Field(default_factory=dict)
+    walk: Walk | None = None
     implies: tuple[Name, ...] = ()
     missing: Literal["complete_case", "marginalise"] = "complete_case"
     label: Text = ""
@@ -330,6 +340,18 @@ class SurvivalAnalysis(_Strict):
                 f"{len(names)} covariates are marginalised ({', '.join(names)}); at most {MOST_MARGINALISED} can be, "
                 "since every pattern of their values is summed"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _effects_change_between_intervals(self) -> Self:
+        changing = [name for name, covariate in self.covariates.items() if covariate.walk]
+        if not changing:
+            return self
+        named = f"the effect of {', '.join(changing)} changes over time (`walk`)"
+        if not isinstance(self.baseline, PiecewiseBaseline):
+            raise ValueError(f'{named}, which needs intervals; write law = "piecewise_exponential", or remove `walk`')
+        if not self.baseline.may_have_several_intervals:
+            raise ValueError(f"{named}, which needs at least two intervals; add cut-points, or remove `walk`")
         return self
 
     @property

@@ -38,6 +38,8 @@ class Structure:
         Whether its log hazards follow a random walk.
     tabled : bool
         Whether a Weibull law takes its rows as a table of patterns by times.
+    changing : tuple of int
+        Of each covariate whose effect changes between the intervals, how many coefficients it has.
     n_marginalised, n_predictors : int
         Covariates that are summed out where they are missing, and the columns that predict them.
     """
@@ -50,6 +52,7 @@ class Structure:
     n_intervals: int = 0
     walk: bool = False
     tabled: bool = False
+    changing: tuple[int, ...] = ()
     n_marginalised: int = 0
     n_predictors: int = 0
 
@@ -61,8 +64,9 @@ class Structure:
         if self.families.n_shrunk:
             sizes += f"_{self.families.n_shrunk}_{self.families.shrinkage}"
         intervals = [f"{self.n_intervals}_intervals"] if self.n_intervals else []
+        over_time = [f"{'_'.join(map(str, self.changing))}_changing"] if self.changing else []
         summed = [f"{self.n_marginalised}_marginalised_{self.n_predictors}_predictors"] if self.n_marginalised else []
-        return "/".join([self.law, *intervals, self.level, sizes, *flags, *summed])
+        return "/".join([self.law, *intervals, self.level, sizes, *flags, *over_time, *summed])
 
     @property
     def n_coefficients(self) -> int:
@@ -71,7 +75,10 @@ class Structure:
 
 
 class Law(Protocol):
-    """A baseline hazard with its draws; ``eta`` is what covariates add to its logarithm."""
+    """A baseline hazard with its draws; ``eta`` is what covariates add to its logarithm.
+
+    Where an effect changes over time, which only a piecewise-exponential law knows, ``eta`` has the dim ``interval``.
+    """
 
     def log_hazard(self, time: xr.DataArray | float, eta: xr.DataArray | float) -> xr.DataArray:
         """Log hazard per month, at times above 0."""

@@ -14,7 +14,6 @@ from ixa_bayes.crosscheck.kaplan_meier import numbers_at_risk, survival_curve
 from ixa_bayes.crosscheck.observations import follow_up
 from ixa_bayes.inference.survival import SurvivalFit
 from ixa_bayes.inference.survival_estimands import hazard, standardised
-from ixa_bayes.models.missing import patterns_of
 from ixa_bayes.report.fit.results import NOT_KNOWN, levels_of
 
 FloatArray = NDArray[np.float64]
@@ -95,16 +94,7 @@ def thinned(fit: SurvivalFit, draws: int = DRAWS) -> SurvivalFit:
 
 def only(fit: SurvivalFit, rows: NDArray[np.bool_]) -> SurvivalFit:
     """The same posterior asked about some of the patients."""
-    question = fit.question
-    design = replace(question.design, matrix=question.design.matrix[rows])
-    chosen = replace(
-        question,
-        design=design,
-        rows=question.rows.chosen(rows),
-        unit=question.unit[rows],
-        patterns=patterns_of(design),
-    )
-    return replace(fit, question=chosen)
+    return replace(fit, question=fit.question.only(rows))
 
 
 def group_curves(
