@@ -32,9 +32,10 @@ from ixa_bayes.inference.survival_estimands import (
     survival,
 )
 from ixa_bayes.inference.survival_parameters import log_prior, parameters_of, pointwise_log_likelihood
-from ixa_bayes.inference.survival_prior import prior_as_fit, prior_draws
+from ixa_bayes.inference.survival_prior import implied_by_prior, prior_as_fit, prior_draws
 from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
 from ixa_bayes.inference.survival_simulation import simulate_times
+from ixa_bayes.inference.survival_tables import estimand_table
 from ixa_bayes.models.over_time import centred_paths
 from ixa_bayes.models.piecewise import piecewise_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
@@ -381,6 +382,42 @@ def test_a_model_of_proportional_hazards_has_no_ratios_over_time() -> None:
     fit = prior_as_fit(_question(covariates=plain), 4, np.random.default_rng(1))
     assert hazard_ratios_over_time(fit).sizes == {"chain": 1, "draw": 4, "changing": 0, "interval": 0}
     assert hazard_ratio_change(fit).sizes == {"chain": 1, "draw": 4, "changing": 0}
+
+
+def test_the_table_tells_each_interval_the_change_and_its_scale() -> None:
+    fit = prior_as_fit(_question(), 300, np.random.default_rng(8))
+    table = estimand_table(fit)
+    assert table["estimand"].value_counts()["hazard_ratio"] == len(NAMES)
+    over_time, change = hazard_ratios_over_time(fit), hazard_ratio_change(fit)
+    for name, level in (("marker", "1"), ("stage", "b"), ("stage", "c")):
+        coefficient = "marker" if name == "marker" else f"stage[{level}]"
+        own = table[(table["factor"] == name) & (table["level"] == level)].set_index("estimand")
+        intervals = own.loc["hazard_ratio_in_interval"]
+        assert intervals["time"].tolist() == [0.0, 3.0, 7.5]
+        draws = over_time.sel(changing=coefficient).isel(chain=0)
+        np.testing.assert_allclose(intervals["median"].astype(float), draws.median("draw"))
+        np.testing.assert_allclose(intervals["p_gt_1"].astype(float), (draws > 1).mean("draw"))
+        moved = change.sel(changing=coefficient).to_numpy().ravel()
+        told = own.loc["hazard_ratio_change"]
+        assert told["q975"] == pytest.approx(np.quantile(moved, 0.975))
+        assert told["p_practically_equal"] == pytest.approx(np.mean((moved > 0.8) & (moved < 1.25)))
+    sds = table[table["estimand"] == "change_sd"].set_index("factor")
+    assert list(sds.index) == ["marker", "stage"]
+    sd = fit.posterior["posterior"]["change_sd"].sel(changing_covariate="stage")
+    assert sds.loc["stage", "median"] == pytest.approx(float(sd.median()))
+    assert sds["p_gt_1"].isna().all()
+
+
+def test_what_the_prior_lets_an_effect_change_is_told() -> None:
+    told = implied_by_prior(_question(), 3, size=20_000)
+    changes = told[told["estimand"] == "hazard_ratio_change"].set_index("factor")
+    rng = np.random.default_rng(1)
+    for name, scale in (("marker", 0.9), ("stage", 0.4)):
+        years = (3.75 + 4.5) / 12
+        walk = np.exp(scale * np.abs(rng.normal(size=400_000)) * rng.normal(0, np.sqrt(years), 400_000))
+        found = changes.loc[[name], ["q025", "median", "q975"]].astype(float)
+        for row in found.to_numpy():
+            np.testing.assert_allclose(np.log(row), np.log(np.quantile(walk, [0.025, 0.5, 0.975])), atol=0.08)
 
 
 def test_simulated_times_follow_the_law() -> None:

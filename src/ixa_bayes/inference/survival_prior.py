@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from ixa_bayes.inference.diagnostics import Convergence
 from ixa_bayes.inference.survival import SurvivalFit
-from ixa_bayes.inference.survival_estimands import hazard_ratios, quantile, standardised, survival
+from ixa_bayes.inference.survival_estimands import hazard_ratio_change, hazard_ratios, quantile, standardised, survival
 from ixa_bayes.inference.survival_parameters import parameters_of
 from ixa_bayes.inference.survival_question import SurvivalQuestion
 from ixa_bayes.models.over_time import change_prior_draws, walks_of
 from ixa_bayes.models.piecewise import hazard_numbers
-from ixa_bayes.models.ratio_priors import COEFFICIENT
+from ixa_bayes.models.ratio_priors import CHANGING, COEFFICIENT
 from ixa_bayes.models.shrinkage import shrinkage_prior_draws
 from ixa_bayes.models.survival_analysis import NormalPrior, PiecewiseBaseline, StudentTPrior, WeibullBaseline
 from ixa_bayes.models.weibull import level_numbers
@@ -108,7 +108,8 @@ def implied_by_prior(question: SurvivalQuestion, seed: int, size: int = 4000) ->
     Returns
     -------
     DataFrame
-        ``estimand`` (``median``: months; ``survival`` at :data:`IMPLIED_AT` months; ``hazard_ratio``),
+        ``estimand`` (``median``: months; ``survival`` at :data:`IMPLIED_AT` months; ``hazard_ratio``; of effects that
+        change over time ``hazard_ratio_change``, from the first interval to the last),
         ``population`` (``reference_profile``, ``cohort`` for the average over the cohort's patients, ``each``),
         ``factor``, ``level``, ``comparator``, ``time``, ``unit``, ``median``, ``q025``, ``q975`` of the prior
         distribution.
@@ -116,7 +117,7 @@ def implied_by_prior(question: SurvivalQuestion, seed: int, size: int = 4000) ->
     fit = prior_as_fit(question, size, np.random.default_rng(seed))
     # A heavy-tailed prior reaches hazards whose survival is 0 in any arithmetic, which is what overflow makes of them.
     with np.errstate(over="ignore", under="ignore"):
-        rows = [*_of_patients(fit), *_of_coefficients(fit)]
+        rows = [*_of_patients(fit), *_of_coefficients(fit), *_of_changes(fit)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -132,16 +133,24 @@ def _of_patients(fit: SurvivalFit) -> Iterator[_Row]:
 def _of_coefficients(fit: SurvivalFit) -> Iterator[_Row]:
     ratios = hazard_ratios(fit)
     for name in ratios[COEFFICIENT].to_numpy().tolist():
-        term = fit.question.design.term_of(name)
-        yield {
-            "estimand": "hazard_ratio",
-            "population": "each",
-            "factor": term.covariate,
-            "level": term.level_of(name),
-            "comparator": term.reference,
-            "unit": "ratio",
-            **_summary(ratios.sel({COEFFICIENT: name})),
-        }
+        yield {"estimand": "hazard_ratio", **_named(fit, name), **_summary(ratios.sel({COEFFICIENT: name}))}
+
+
+def _of_changes(fit: SurvivalFit) -> Iterator[_Row]:
+    change = hazard_ratio_change(fit)
+    for name in change[CHANGING].to_numpy().tolist():
+        yield {"estimand": "hazard_ratio_change", **_named(fit, name), **_summary(change.sel({CHANGING: name}))}
+
+
+def _named(fit: SurvivalFit, coefficient: str) -> _Row:
+    term = fit.question.design.term_of(coefficient)
+    return {
+        "population": "each",
+        "factor": term.covariate,
+        "level": term.level_of(coefficient),
+        "comparator": term.reference,
+        "unit": "ratio",
+    }
 
 
 def _summary(draws: xr.DataArray) -> _Row:

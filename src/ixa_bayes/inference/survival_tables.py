@@ -1,6 +1,6 @@
 """The estimands of a survival fit as one tidy table: medians, intervals, Monte Carlo errors, probabilities."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,14 +9,23 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from ixa_bayes.formulas.piecewise import INTERVAL
 from ixa_bayes.inference.survival import SurvivalFit
-from ixa_bayes.inference.survival_estimands import hazard_ratios, standardised
+from ixa_bayes.inference.survival_estimands import (
+    hazard_ratio_change,
+    hazard_ratios,
+    hazard_ratios_over_time,
+    standardised,
+)
 from ixa_bayes.models.design_matrix import Term
-from ixa_bayes.models.ratio_priors import COEFFICIENT
+from ixa_bayes.models.over_time import CHANGE_SD, CHANGING_COVARIATE
+from ixa_bayes.models.ratio_priors import CHANGING, COEFFICIENT
 
 COLUMNS: Final[Mapping[str, str]] = {
     "estimand": "hazard_ratio, survival, median, rmst (restricted mean survival time), "
-    "survival_difference, rmst_difference",
+    "survival_difference, rmst_difference; of an effect that changes over time hazard_ratio is the geometric mean over "
+    "the intervals, and there are hazard_ratio_in_interval, hazard_ratio_change (of the last interval over the first; "
+    "1: proportional hazards) and change_sd (standard deviation of a year's change of the log hazard ratio)",
     "endpoint": "the endpoint",
     "population": "whose quantity it is: `each` for a hazard ratio, `cohort` for an average over the cohort's patients",
     "model": "name of the model file",
@@ -24,8 +33,8 @@ COLUMNS: Final[Mapping[str, str]] = {
     "factor": "the covariate; empty for the cohort as it is",
     "level": "its level: of a hazard ratio against the comparator, otherwise the one that every patient is set to",
     "comparator": "the level, or the step of a continuous covariate, that a ratio or difference compares with",
-    "time": "months: of a survival, or the horizon of a restricted mean",
-    "unit": "ratio, probability or months",
+    "time": "months: of a survival, the horizon of a restricted mean, or where the interval of a hazard ratio starts",
+    "unit": "ratio, probability, months or log_ratio",
     "median": "posterior median",
     "q025": "lower end of the 95% equal-tailed interval",
     "q975": "upper end of the 95% equal-tailed interval",
@@ -59,6 +68,11 @@ def estimand_table(fit: SurvivalFit) -> pd.DataFrame:
     >>> fitted = ib.fit("os_weibull", "example_cohort", seed=1)  # doctest: +SKIP
     >>> ib.estimand_table(fitted).query("estimand == 'hazard_ratio'")  # doctest: +SKIP
     """
+    return table_of(fit, estimand_draws(fit))
+
+
+def table_of(fit: SurvivalFit, drawn: Iterable[tuple[Row, xr.DataArray]]) -> pd.DataFrame:
+    """The table of :func:`estimand_table` from draws of the estimands that are at hand."""
     analysis = fit.question.analysis
     shared: Row = {
         "endpoint": analysis.endpoint,
@@ -67,7 +81,7 @@ def estimand_table(fit: SurvivalFit) -> pd.DataFrame:
         "evidence_kind": fit.question.cohort.evidence_kind,
         "ledger_rows": "",
     }
-    rows = [row | _summary(draws) | _probabilities(row, draws, fit) for row, draws in estimand_draws(fit)]
+    rows = [row | _summary(draws) | _probabilities(row, draws, fit) for row, draws in drawn]
     columns = [*COLUMNS, *_threshold_columns(fit), "p_practically_equal", *EVIDENCE]
     return pd.DataFrame([shared | row for row in rows], columns=columns)
 
@@ -75,6 +89,7 @@ def estimand_table(fit: SurvivalFit) -> pd.DataFrame:
 def estimand_draws(fit: SurvivalFit) -> Iterator[tuple[Row, xr.DataArray]]:
     """Every estimand that a fit reports: what names it, and its draws, dims (chain, draw)."""
     yield from _ratios(fit)
+    yield from _ratios_over_time(fit)
     yield from _cohort_estimands(fit)
 
 
@@ -86,16 +101,34 @@ def _threshold_columns(fit: SurvivalFit) -> dict[str, float]:
 def _ratios(fit: SurvivalFit) -> Iterator[tuple[Row, xr.DataArray]]:
     ratios = hazard_ratios(fit)
     for name in ratios[COEFFICIENT].to_numpy().tolist():
-        term = fit.question.design.term_of(name)
-        told: Row = {
-            "estimand": "hazard_ratio",
-            "population": "each",
-            "factor": term.covariate,
-            "level": term.level_of(name),
-            "comparator": term.reference,
-            "unit": "ratio",
-        }
-        yield told, ratios.sel({COEFFICIENT: name}, drop=True)
+        yield {"estimand": "hazard_ratio", **_of(fit, name)}, ratios.sel({COEFFICIENT: name}, drop=True)
+
+
+def _ratios_over_time(fit: SurvivalFit) -> Iterator[tuple[Row, xr.DataArray]]:
+    """Of each effect that changes: its hazard ratio in every interval, how far it moves, and by what prior scale."""
+    over_time, change = hazard_ratios_over_time(fit), hazard_ratio_change(fit)
+    for covariate, names in fit.question.changing.items():
+        for name in names:
+            own = over_time.sel({CHANGING: name}, drop=True)
+            for start in own[INTERVAL].to_numpy().tolist():
+                told = {"estimand": "hazard_ratio_in_interval", **_of(fit, name), "time": start}
+                yield told, own.sel({INTERVAL: start}, drop=True)
+            yield {"estimand": "hazard_ratio_change", **_of(fit, name)}, change.sel({CHANGING: name}, drop=True)
+        sd = fit.posterior["posterior"][CHANGE_SD].sel({CHANGING_COVARIATE: covariate}, drop=True)
+        told = {"estimand": "change_sd", "population": "each", "factor": covariate, "level": "", "comparator": ""}
+        yield {**told, "unit": "log_ratio"}, sd
+
+
+def _of(fit: SurvivalFit, coefficient: str) -> Row:
+    """What names a ratio of hazards that a coefficient stands for."""
+    term = fit.question.design.term_of(coefficient)
+    return {
+        "population": "each",
+        "factor": term.covariate,
+        "level": term.level_of(coefficient),
+        "comparator": term.reference,
+        "unit": "ratio",
+    }
 
 
 def _probabilities(row: Row, draws: xr.DataArray, fit: SurvivalFit) -> dict[str, float]:
@@ -103,7 +136,7 @@ def _probabilities(row: Row, draws: xr.DataArray, fit: SurvivalFit) -> dict[str,
     estimand = str(row["estimand"])
     if estimand.endswith("_difference"):
         return {"p_gt_1": float((draws > 0).mean())}
-    if estimand != "hazard_ratio":
+    if row["unit"] != "ratio":
         return {}
     low, high = fit.question.analysis.estimands.equivalence
     return {

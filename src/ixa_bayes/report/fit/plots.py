@@ -10,6 +10,7 @@ from matplotlib.transforms import blended_transform_factory
 from numpy.typing import NDArray
 
 from ixa_bayes.report.fit.curves import Band, GroupCurve
+from ixa_bayes.report.plots import ratio_ticks
 from ixa_bayes.report.style import GRID, INK, SOFT
 
 FloatArray = NDArray[np.float64]
@@ -19,6 +20,8 @@ COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E
 DASHES: Final = ("-", "--", "-.", ":")
 AT_RISK_LINE: Final = 0.15
 """Inches from one line of the table of patients at risk to the next."""
+OVER_TIME_LABEL: Final = "posterior, with 95% band"
+CONSTANT_LABEL: Final = "Cox, the same at all times"
 
 
 def colour_of(position: int) -> str:
@@ -113,6 +116,40 @@ def hazard_plot(band: Band, axes: Axes, *, ticks: FloatArray) -> Axes:
     axes.fill_between(band.time, band.lower, band.upper, color=colour_of(0), alpha=0.18, linewidth=0)
     axes.plot(band.time, band.median, color=colour_of(0), linewidth=1.4)
     axes.set_ylim(0, 1.05 * float(np.quantile(band.upper, 0.97)))
+    return time_axis(axes, ticks)
+
+
+def ratio_over_time_plot(
+    band: Band, axes: Axes, *, constant: float, ticks: FloatArray, limits: tuple[float, float]
+) -> Axes:
+    """A hazard ratio over time with its band, beside the same ratio taken as constant.
+
+    Parameters
+    ----------
+    band : Band
+        On both sides of every cut-point.
+    axes : Axes
+    constant : float
+        NaN for none.
+    ticks : ndarray
+        Months.
+    limits : (low, high)
+        Of the hazard ratio.
+
+    Returns
+    -------
+    Axes
+    """
+    axes.fill_between(band.time, band.lower, band.upper, color=colour_of(0), alpha=0.18, linewidth=0)
+    axes.plot(band.time, band.median, color=colour_of(0), linewidth=1.6, label=OVER_TIME_LABEL)
+    if np.isfinite(constant):
+        axes.axhline(constant, color=INK, linewidth=1.1, linestyle="--", label=CONSTANT_LABEL)
+    axes.set_yscale("log")
+    axes.set_ylim(*limits)
+    axes.yaxis.set_major_locator(FixedLocator(ratio_ticks(limits)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.axhline(1, color=SOFT, linewidth=0.8, zorder=0.5)
     return time_axis(axes, ticks)
 
 

@@ -1,0 +1,114 @@
+"""Effects that change over time, as a report on a fit tells them: the check on proportional hazards, in words."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, evidence_words, records_of
+from ixa_bayes.report.fit.results import FitResults
+from ixa_bayes.report.fit.tables import fit_table
+from ixa_bayes.report.fit.words import CLEAR, LEANS, FitWords, estimate_text
+from ixa_bayes.report.summary import SummaryFinding
+from ixa_bayes.report.wording import number_text, probability_text
+
+NONE: Final = "–"
+PROPORTIONAL: Final = "Every factor multiplies the hazard by the same ratio at all times in this model."
+
+type Record = dict[str, Any]
+
+
+def changing_effects(results: FitResults) -> Iterator[tuple[Record, list[Record]]]:
+    """Each effect that changes over time: the row of its change, and the rows of its intervals in their order."""
+    table = results.estimands
+    for change in records_of(table[table["estimand"] == "hazard_ratio_change"]):
+        same = (table["factor"] == change["factor"]) & (table["level"] == change["level"])
+        yield change, records_of(table[same & (table["estimand"] == "hazard_ratio_in_interval")])
+
+
+def interval_words(results: FitResults, start: float) -> str:
+    """An interval by its ends: ``from 3 to 9 months``."""
+    later = [cut for cut in results.fit.question.cuts if cut > start]
+    if not later:
+        return f"after {number_text(start)} months"
+    if start == 0:
+        return f"up to {number_text(later[0])} months"
+    return f"from {number_text(start)} to {number_text(later[0])} months"
+
+
+def change_words(change: Record) -> str:
+    """What the ratio of the last interval's hazard ratio to the first one's says, in words."""
+    p = float(change["p_gt_1"])
+    surest, way = max(p, 1 - p), "rises" if p > 0.5 else "falls"
+    if surest >= CLEAR:
+        return f"it clearly {way} with time"
+    return (
+        f"it leans to {'rising' if p > 0.5 else 'falling'} with time" if surest >= LEANS else "open which way it moves"
+    )
+
+
+def over_time_table(results: FitResults) -> DisplayTable:
+    """Hazard ratios by interval, how far they move, and the scale of their movement."""
+    words, table = FitWords(results.fit.question), results.estimands
+    low, high = results.fit.question.analysis.estimands.equivalence
+    columns = [
+        Column("When"),
+        Column("Hazard ratio (95% interval)", numeric=True),
+        Column("P(HR > 1)", numeric=True),
+        Column(f"P({low:g} < HR < {high:g})", numeric=True),
+    ]
+    rows = []
+    for change, intervals in changing_effects(results):
+        group = words.comparison(change["factor"], change["level"])
+        told = [(_start(interval_words(results, row["time"])), row) for row in intervals]
+        told.append(("Last interval over first (1: proportional hazards)", change))
+        for name, row in told:
+            chances = [probability_text(float(row[p])) for p in ("p_gt_1", "p_practically_equal")]
+            rows.append(DisplayRow((name, estimate_text(row), *chances), group=group))
+        sd = table[(table["estimand"] == "change_sd") & (table["factor"] == change["factor"])]
+        name = "Standard deviation of a year's change of the log hazard ratio"
+        rows.append(DisplayRow((name, estimate_text(records_of(sd)[0]), NONE, NONE), group=group))
+    return fit_table(
+        rows,
+        columns,
+        results=results,
+        anchor="table-over-time",
+        caption="Hazard ratios over time, of the factors whose effect may change",
+        missing=PROPORTIONAL,
+        file="estimands.csv",
+    )
+
+
+def over_time_findings(results: FitResults) -> Iterator[SummaryFinding]:
+    """On the first screen: whether the effects that may change do so."""
+    words, items, clear = FitWords(results.fit.question), [], 0
+    for change, intervals in changing_effects(results):
+        p = float(change["p_gt_1"])
+        clear += max(p, 1 - p) >= CLEAR
+        first, last = (
+            f"{estimate_text(row)} {interval_words(results, row['time'])}" for row in intervals[:: len(intervals) - 1]
+        )
+        items.append(
+            f"{words.comparison(change['factor'], change['level'])}: {first}, {last}; {change_words(change)}, "
+            f"P(rises) {probability_text(p)}"
+        )
+    if not items:
+        return
+    does = "no effect is clearly different late from early" if not clear else f"{clear} of {len(items)} clearly changes"
+    yield SummaryFinding(
+        headline=f"Do effects change over time? {does[0].upper()}{does[1:]}",
+        text="Hazard ratios of the factors that may change, in the first and in the last interval. Few events fall "
+        "into one interval, so that no clear change does not show that there is none:",
+        items=tuple(items),
+        target="over-time",
+        links=(),
+        evidence=evidence_words(results.estimands),
+    )
+
+
+def changing_factors(results: FitResults) -> list[str]:
+    """Labels of the factors whose effect may change over time."""
+    words = FitWords(results.fit.question)
+    return [words.factor(name) for name in results.fit.question.changing]
+
+
+def _start(text: str) -> str:
+    return text[0].upper() + text[1:]
