@@ -34,6 +34,8 @@ class Convergence:
         The smallest of the chains.
     divergent_share : float
         Of all draws after tuning.
+    max_divergent_share : float
+        What it was judged by.
     """
 
     ok: bool
@@ -41,6 +43,13 @@ class Convergence:
     table: pd.DataFrame
     e_bfmi: float
     divergent_share: float
+    max_divergent_share: float = MAX_DIVERGENT_SHARE
+
+    @property
+    def divergences_alone(self) -> bool:
+        """Whether more draws diverged than under independent priors may, and nothing else is amiss."""
+        told = not self.divergent_share <= self.max_divergent_share
+        return self.divergent_share > MAX_DIVERGENT_SHARE and len(self.reasons) == told
 
 
 def convergence(
@@ -83,4 +92,4 @@ def convergence(
         reasons.append(f"{divergent:.2%} of draws diverged, more than {max_divergent_share:.1%}")
     if not np.isfinite(posterior.to_array().to_numpy()).all():
         reasons.append("a draw is not finite")
-    return Convergence(not reasons, tuple(reasons), table, e_bfmi, divergent)
+    return Convergence(not reasons, tuple(reasons), table, e_bfmi, divergent, max_divergent_share)

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from ixa_bayes.cohort.table import Cohort, read_cohort
+from ixa_bayes.inference.attempts import with_smaller_steps
 from ixa_bayes.inference.compiled import Program, program
 from ixa_bayes.inference.diagnostics import (
     MAX_DIVERGENT_SHARE,
@@ -138,7 +139,7 @@ def fit_survival(
     pointwise: bool | None = None,
     identity: Mapping[str, str] | None = None,
 ) -> SurvivalFit:
-    """Sample the posterior of a question.
+    """Sample the posterior of a question, again with smaller steps where divergences alone speak against it.
 
     Parameters
     ----------
@@ -154,28 +155,27 @@ def fit_survival(
     Returns
     -------
     SurvivalFit
-        Whether or not it converged: see ``convergence.ok``.
+        Whether or not it converged: see ``convergence.ok``; ``attempts.attempts_of(posterior)`` tells every run.
     """
-    drawn = _drawn(question, seed=seed, cores=cores)
-    parameters = parameters_of(drawn["posterior"].to_dataset(), question)
-    groups = {
-        "posterior": parameters,
-        "sample_stats": drawn["sample_stats"].to_dataset(),
-        "log_prior": log_prior(parameters, question),
-    }
+    posterior, verdict = with_smaller_steps(
+        partial(_drawn, question, seed=seed, cores=cores),
+        partial(verdict_on, analysis=question.analysis),
+        target_accept=question.analysis.sampler.target_accept,
+    )
+    parameters = posterior["posterior"].to_dataset()
+    posterior["log_prior"] = xr.DataTree(log_prior(parameters, question))
     if pointwise or (pointwise is None and question.rows.event.size <= POINTWISE_LIMIT):
-        groups["log_likelihood"] = unit_log_likelihood(parameters, question).to_dataset(name=LOG_LIKELIHOOD)
-    posterior = xr.DataTree.from_dict(groups)
+        terms = unit_log_likelihood(parameters, question)
+        posterior["log_likelihood"] = xr.DataTree(terms.to_dataset(name=LOG_LIKELIHOOD))
     posterior.attrs.update(
-        drawn.attrs
-        | {
+        {
             "model_sha256": question.analysis.sha256,
             "data_sha256": question.data_sha256(),
             "evidence_kind": question.cohort.evidence_kind,
         }
         | dict(identity or {})
     )
-    return SurvivalFit(question, posterior, verdict_on(posterior, question.analysis))
+    return SurvivalFit(question, posterior, verdict)
 
 
 def verdict_on(posterior: xr.DataTree, analysis: SurvivalAnalysis) -> Convergence:
@@ -192,10 +192,14 @@ def verdict_on(posterior: xr.DataTree, analysis: SurvivalAnalysis) -> Convergenc
     return convergence(posterior, quantities=judged(posterior["posterior"].to_dataset()), max_divergent_share=share)
 
 
-def _drawn(question: SurvivalQuestion, *, seed: int, cores: int | None) -> xr.DataTree:
+def _drawn(question: SurvivalQuestion, target_accept: float, *, seed: int, cores: int | None) -> xr.DataTree:
+    """Draws of the sampler under the names of the model."""
     asked, structure = question.analysis.sampler, question.structure
-    settings = SamplerSettings(asked.draws, asked.tune, asked.target_accept)
+    settings = SamplerSettings(asked.draws, asked.tune, target_accept)
     if asked.engine == "pymc":
         model = partial(survival_model, structure)
-        return sample_with_pymc(model, question.data(), name=structure.name, settings=settings, seed=seed, cores=cores)
-    return sample(survival_program(structure), question.data(), settings=settings, seed=seed, cores=cores)
+        drawn = sample_with_pymc(model, question.data(), name=structure.name, settings=settings, seed=seed, cores=cores)
+    else:
+        drawn = sample(survival_program(structure), question.data(), settings=settings, seed=seed, cores=cores)
+    drawn["posterior"] = xr.DataTree(parameters_of(drawn["posterior"].to_dataset(), question))
+    return drawn

@@ -6,20 +6,22 @@ from typing import Final
 import pandas as pd
 
 from ixa_bayes.cohort.summary import shown_counts
+from ixa_bayes.inference.attempts import attempts_of
 from ixa_bayes.models.survival_analysis import PiecewiseBaseline
 from ixa_bayes.report.display import DisplayTable, Ledger
 from ixa_bayes.report.drawing import DrawnFigure
 from ixa_bayes.report.fit import crosscheck_tables as other_methods
 from ixa_bayes.report.fit import tables as fit_tables
+from ixa_bayes.report.fit.over_time import changing_factors, over_time_table
 from ixa_bayes.report.fit.results import FitResults, allowed_divergent_share
 from ixa_bayes.report.fit.summary import fit_findings, unknown_counts
-from ixa_bayes.report.fit.words import CLEAR, LEANS, FitWords
+from ixa_bayes.report.fit.words import CLEAR, LEANS, FitWords, attempts_words
 from ixa_bayes.report.rendering import environment, inline
 from ixa_bayes.report.style import SIMULATED
 from ixa_bayes.report.wording import EVIDENCE_LABELS, EVIDENCE_MEANING, number_text
 
 TEMPLATE: Final = "fit.html.j2"
-SECTIONS: Final = ("hazard-ratios", "survival", "other-methods", "priors", "checks")
+SECTIONS: Final = ("hazard-ratios", "over-time", "survival", "other-methods", "priors", "checks")
 _NO_PRINT: Final = ["location", "reading", "factor"]
 
 
@@ -74,8 +76,10 @@ def render_fit_page(results: FitResults, figures: Sequence[DrawnFigure]) -> str:
             provenance=results.provenance,
             diagnostics=diagnostics,
             number_text=number_text,
+            attempts=attempts_words(attempts_of(results.fit.posterior)),
             divergent_share=allowed_divergent_share(results.fit),
             piecewise=isinstance(question.analysis.baseline, PiecewiseBaseline),
+            changing=changing_factors(results),
             cuts=[f"{cut:g}" for cut in question.cuts],
             between=bool(question.rows.between.any()),
             late_entry=bool((question.rows.entry > 0).any()),
@@ -89,6 +93,7 @@ def _tables(results: FitResults) -> dict[str, DisplayTable]:
     """Every table of the page, by the name the template knows."""
     return {
         "hazard_ratios": fit_tables.hazard_ratio_table(results),
+        "over_time": over_time_table(results),
         "standardised": fit_tables.standardised_table(results),
         "differences": fit_tables.difference_table(results),
         "kaplan_meier": other_methods.kaplan_meier_table(results),

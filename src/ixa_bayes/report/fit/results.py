@@ -15,6 +15,7 @@ from ixa_bayes.cohort.summary import SMALL_CELL
 from ixa_bayes.crosscheck.curves import curve_table
 from ixa_bayes.crosscheck.situations import Situation, named_situations
 from ixa_bayes.crosscheck.table import Term, crosscheck_table
+from ixa_bayes.inference.attempts import attempts_of
 from ixa_bayes.inference.diagnostics import (
     MAX_DIVERGENT_SHARE,
     MAX_DIVERGENT_SHARE_SHRUNK,
@@ -44,7 +45,10 @@ PATIENT_COLUMNS: Final[Mapping[str, str]] = {
 }
 DIAGNOSTIC_COLUMNS: Final[Mapping[str, str]] = {
     "quantity": "a parameter, or what is judged of the whole fit",
-    "measure": "rhat, ess_bulk, ess_tail, e_bfmi, divergent_share, elpd_loo, se_elpd_loo, p_loo, n_pareto_k_above_0.7",
+    "measure": "rhat, ess_bulk, ess_tail, e_bfmi, divergent_share, elpd_loo, se_elpd_loo, p_loo, "
+    "n_pareto_k_above_0.7; of each run of the sampler (one, unless draws diverged) divergent_share_at_ and moved_at_ "
+    "its target acceptance rate: the largest distance of a log hazard ratio's median from the one reported, in "
+    "posterior standard deviations",
     "value": "its value",
     "threshold": "what it is judged by; empty for what is not judged",
     "ok": "whether it passes",
@@ -348,6 +352,9 @@ def diagnostics_of(fit: SurvivalFit) -> pd.DataFrame:
     rows.append(("fit", "e_bfmi", e_bfmi, f">= {MIN_E_BFMI}", e_bfmi >= MIN_E_BFMI))
     most = allowed_divergent_share(fit)
     rows.append(("fit", "divergent_share", share, f"<= {most}", share <= most))
+    for run in attempts_of(fit.posterior):
+        rows.append(("attempts", f"divergent_share_at_{run.target_accept:g}", run.divergent_share, "", True))
+        rows.append(("attempts", f"moved_at_{run.target_accept:g}", run.moved, "", True))
     rows += [("patients", name, value, "", True) for name, value in _loo(fit).items()]
     return pd.DataFrame(rows, columns=list(DIAGNOSTIC_COLUMNS))
 

@@ -10,6 +10,7 @@ import pandas as pd
 from ixa_bayes.cohort.summary import shown_counts
 from ixa_bayes.cohort.table import Cohort, read_cohort
 from ixa_bayes.files import folder_replaced
+from ixa_bayes.inference.attempts import attempts_of
 from ixa_bayes.inference.survival import fit_survival
 from ixa_bayes.inference.survival_prior import implied_by_prior
 from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
@@ -17,6 +18,7 @@ from ixa_bayes.models.analysis import ModelFile, analysis_from, read_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.report.fit.files import write_fit_files
 from ixa_bayes.report.fit.results import FitResults, fit_results
+from ixa_bayes.report.fit.words import attempts_words
 from ixa_bayes.report.record import Told, check_nothing_foreign, check_output, code_hash, kept, provenance, write_record
 from ixa_bayes.report.wording import interval_text, number_text, probability_text, ratio_text
 
@@ -161,13 +163,16 @@ def write_fit(
 
 
 def fit_headlines(results: FitResults) -> list[str]:
-    """The hazard ratios, most certain first, and the cohort's median, in a line each."""
+    """The cohort's median, the hazard ratios, most certain first, and how often the sampler ran if more than once."""
     table = results.estimands
     ratios = table[table["estimand"] == "hazard_ratio"]
     certainty = (ratios["p_gt_1"] - 0.5).abs().sort_values(ascending=False, kind="stable").index
     median = table[(table["estimand"] == "median") & (table["factor"] == "")]
-    return [_median_line(row) for _, row in median.iterrows()] + [
-        _ratio_line(row) for _, row in ratios.loc[certainty].iterrows()
+    again = attempts_words(attempts_of(results.fit.posterior))
+    return [
+        *(_median_line(row) for _, row in median.iterrows()),
+        *(_ratio_line(row) for _, row in ratios.loc[certainty].iterrows()),
+        *([again] if again else []),
     ]
 
 

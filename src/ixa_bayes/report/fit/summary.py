@@ -4,10 +4,20 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ixa_bayes.cohort.summary import shown_counts
+from ixa_bayes.inference.attempts import attempts_of
 from ixa_bayes.report.display import evidence_words, records_of
+from ixa_bayes.report.fit.over_time import over_time_findings
 from ixa_bayes.report.fit.results import NOT_KNOWN, FitResults
 from ixa_bayes.report.fit.tables import count_of, sizes_of, total_of
-from ixa_bayes.report.fit.words import CLEAR, METHODS, FitWords, direction_of, estimate_text, ratio_interval
+from ixa_bayes.report.fit.words import (
+    CLEAR,
+    METHODS,
+    FitWords,
+    attempts_words,
+    direction_of,
+    estimate_text,
+    ratio_interval,
+)
 from ixa_bayes.report.summary import SummaryFinding
 from ixa_bayes.report.wording import count_text, interval_text, number_text, probability_text, ratio_text
 
@@ -26,6 +36,7 @@ def fit_findings(results: FitResults) -> list[SummaryFinding]:
     return [
         *_smallest(results),
         *_ratios(results),
+        *over_time_findings(results),
         *_cohort(results),
         *_reliance(results),
         *_not_known(results),
@@ -47,7 +58,7 @@ def _smallest(results: FitResults) -> Iterator[SummaryFinding]:
     if not rows or not rows[0]["level"]:
         return
     row, words = rows[0], FitWords(results.fit.question)
-    name = words.comparison(row["factor"], row["level"])
+    name = words.ratio(row["factor"], row["level"])
     n, events = sizes_of(results, row["factor"], row["level"])
     whole = total_of(results.patients["n"].iloc[0])
     others = results.crosscheck
@@ -76,7 +87,7 @@ def _size_words(n: str, events: str, whole: str) -> str:
 
 def _before(results: FitResults, row: Record) -> str:
     """What the prior allowed for the same hazard ratio."""
-    prior = results.implied
+    prior = results.implied[results.implied["estimand"] == "hazard_ratio"]
     same = prior[(prior["factor"] == row["factor"]) & (prior["level"] == row["level"])]
     if same.empty:
         return ""
@@ -91,7 +102,7 @@ def _ratios(results: FitResults) -> Iterator[SummaryFinding]:
     words = FitWords(results.fit.question)
     clear = [row for row in rows if max(row["p_gt_1"], 1 - row["p_gt_1"]) >= CLEAR]
     named = [
-        f"{words.comparison(row['factor'], row['level'])}: {estimate_text(row)}, "
+        f"{words.ratio(row['factor'], row['level'])}: {estimate_text(row)}, "
         f"P(HR > 1) {probability_text(row['p_gt_1'])}, {direction_of(row['p_gt_1'])}"
         for row in rows[:MOST_NAMED]
     ]
@@ -143,13 +154,14 @@ def _reliance(results: FitResults) -> Iterator[SummaryFinding]:
         if bad
         else ""
     )
+    again = attempts_words(attempts_of(results.fit.posterior))
     if verdict.ok:
         headline, text = "The sampler converged", "R-hat, effective sample sizes, E-BFMI and divergences all pass."
     else:
         headline, text = "The sampler did not converge: do not use these numbers", "What missed its threshold:"
     yield SummaryFinding(
         headline=headline,
-        text=text + influence,
+        text=text + influence + (f" {again}" if again else ""),
         items=verdict.reasons[:MOST_NAMED],
         target="checks",
         links=(),

@@ -52,7 +52,7 @@ def hazard_ratio_table(results: FitResults) -> DisplayTable:
     for row in records_of(table[table["estimand"] == "hazard_ratio"]):
         chances = [probability_text(float(row[name])) for name in ("p_gt_1", *thresholds, "p_practically_equal")]
         sizes = sizes_of(results, row["factor"], row["level"])
-        name = words.comparison(row["factor"], row["level"])
+        name = words.ratio(row["factor"], row["level"])
         rows.append(DisplayRow((name, *sizes, estimate_text(row), *chances)))
     return fit_table(
         rows,
@@ -179,8 +179,13 @@ def prior_table(results: FitResults) -> DisplayTable:
         rows.append(DisplayRow(("Change of the log hazard", told, baseline.walk.source), group="Baseline hazard"))
     for name, prior in question.design.priors.items():
         term = question.design.term_of(name)
-        cells = (words.comparison(term.covariate, term.level_of(name)), prior_words(prior), prior.source)
+        cells = (words.ratio(term.covariate, term.level_of(name)), prior_words(prior), prior.source)
         rows.append(DisplayRow(cells, group="Log hazard ratios"))
+    for name, covariate in question.analysis.covariates.items():
+        if walk := covariate.walk:
+            told = f"random walk around its mean; sd of its change over a year: half-normal, scale {walk.scale:g}"
+            cells = (f"{words.factor(name)}: change over time", told, walk.source)
+            rows.append(DisplayRow(cells, group="Log hazard ratios"))
     return fit_table(
         rows,
         ["Of what", "Prior", "Source"],
@@ -201,7 +206,12 @@ def implied_table(results: FitResults) -> DisplayTable:
     rows = []
     for row in records_of(results.implied):
         if row["estimand"] == "hazard_ratio":
-            told, group = words.comparison(row["factor"], row["level"]), "Hazard ratios"
+            told, group = words.ratio(row["factor"], row["level"]), "Hazard ratios"
+        elif row["estimand"] == "hazard_ratio_change":
+            told, group = (
+                words.comparison(row["factor"], row["level"]),
+                "Hazard ratio in the last interval over the first",
+            )
         else:
             what = "Median, months" if row["estimand"] == "median" else f"Event-free at {row['time']:g} months"
             told, group = f"{what}: {people[row['population']]}", "Survival"
@@ -224,7 +234,7 @@ def implied_table(results: FitResults) -> DisplayTable:
 def diagnostics_table(results: FitResults) -> DisplayTable:
     """R-hat and effective sample sizes of every parameter, then what is judged of the whole fit."""
     table = results.diagnostics
-    parameters = table[~table["quantity"].isin(["fit", "patients"])]
+    parameters = table[~table["quantity"].isin(["fit", "attempts", "patients"])]
     rows = []
     for name, block in parameters.groupby("quantity", sort=False):
         value = block.set_index("measure")["value"]

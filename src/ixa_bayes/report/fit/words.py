@@ -1,12 +1,13 @@
 """Names in a report on a fit: what the model file and the cohort call their factors, levels and methods."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from pydantic import BaseModel
 
+from ixa_bayes.inference.attempts import Attempt
 from ixa_bayes.inference.survival_question import SurvivalQuestion
 from ixa_bayes.report.fit.results import NOT_KNOWN
 from ixa_bayes.report.wording import interval_text, number_text, percent_text, points_text, ratio_text
@@ -71,6 +72,11 @@ class FitWords:
             return term.label
         return f"{term.label}: {self.level(covariate, level)} v {self.level(covariate, term.reference)}"
 
+    def ratio(self, covariate: str, level: str) -> str:
+        """What a hazard ratio compares, and that it is a mean if the effect changes over time."""
+        over_time = ", mean over time" if covariate in self.question.changing else ""
+        return f"{self.comparison(covariate, level)}{over_time}"
+
     def group(self, covariate: str, level: str) -> str:
         """Patients at a level: ``Stage: III``; all of them where no covariate is named."""
         return f"{self.factor(covariate)}: {self.level(covariate, level)}" if covariate else "all patients"
@@ -80,6 +86,24 @@ class FitWords:
         expression = self.question.analysis.covariates[covariate].expression(covariate)
         levels = self.question.cohort.declared[expression.column].levels
         return () if expression.operator or levels == _NUMBERED else levels
+
+
+def attempts_words(attempts: Sequence[Attempt]) -> str:
+    """How often the sampler ran and why, where it was more than once."""
+    if len(attempts) < 2:
+        return ""
+    told = [
+        f"at a target acceptance rate of {run.target_accept:g} {run.divergent_share:.2%} of draws diverged"
+        for run in attempts
+    ]
+    (reported,) = (run.target_accept for run in attempts if run.reported)
+    furthest = max(run.moved for run in attempts)
+    moved = (
+        ""
+        if np.isnan(furthest)
+        else f"; no median of a log hazard ratio moved by more than {furthest:.2f} posterior standard deviations"
+    )
+    return f"Sampled {len(attempts)} times: {', '.join(told)}. The run at {reported:g} is reported{moved}."
 
 
 def direction_of(p_above_1: float) -> str:
