@@ -50,6 +50,7 @@ CUTS = {"law": "piecewise_exponential", "cuts": [6.0, 12.0, 24.0]}
 
 
 HORSESHOE = {"kind": "horseshoe", "covariates": list(N_WITH), "global_scale": 0.3, "slab_scale": 1.0, "source": "test"}
+R2D2 = {"kind": "r2d2", "covariates": list(N_WITH), "r2_mean": 0.3, "r2_precision": 5.0, "source": "test"}
 TESTED = "high_risk_cytogenetics"
 N_NOT_TESTED = 40
 
@@ -86,12 +87,13 @@ CASES = {
 if FULL:
     CASES["weibull"] = _Case(SHAPE | MEDIAN)
     CASES["missing"] = _Case(SHAPE | MEDIAN, untested=True)
-    CASES["horseshoe"] = _Case(
-        SHAPE | MEDIAN,
-        shrinkage=HORSESHOE,
-        target_accept=0.97,
-        max_divergent_share=MAX_DIVERGENT_SHARE_SHRUNK,
-    )
+    for kind, joint in (("horseshoe", HORSESHOE), ("r2d2", R2D2)):
+        CASES[kind] = _Case(
+            SHAPE | MEDIAN,
+            shrinkage=joint,
+            target_accept=0.97,
+            max_divergent_share=MAX_DIVERGENT_SHARE_SHRUNK,
+        )
 
 
 @cache
