@@ -13,8 +13,24 @@ if TYPE_CHECKING:
     from ixa_bayes.errors import InputError, Problem
     from ixa_bayes.inference.effect_routes import extract_hazard_ratios
     from ixa_bayes.inference.effects import reanalyse_hazard_ratios
+    from ixa_bayes.inference.model_comparison import compare
+    from ixa_bayes.inference.posterior_calibration import calibrate
+    from ixa_bayes.inference.power_scaling import power_scaling_table
     from ixa_bayes.inference.response import reanalyse_response
     from ixa_bayes.inference.survival import fit
+    from ixa_bayes.inference.survival_estimands import (
+        conditional_survival,
+        cumulative_hazard,
+        event_probability,
+        hazard,
+        hazard_ratio_between,
+        hazard_ratios,
+        quantile,
+        rmst,
+        standardised,
+        survival,
+    )
+    from ixa_bayes.inference.survival_file import load_fit, save_fit
     from ixa_bayes.inference.survival_tables import estimand_table
     from ixa_bayes.models.analysis import models_for, read_model
     from ixa_bayes.report.run import reanalyse
@@ -30,18 +46,35 @@ _HOMES: Final = {
     "Problem": "errors",
     "Study": "study.ledger",
     "audit": "study.audit",
+    "calibrate": "inference.posterior_calibration",
+    "compare": "inference.model_comparison",
+    "conditional_survival": "inference.survival_estimands",
     "count_table": "study.counts",
     "count_tables": "study.counts",
+    "cumulative_hazard": "inference.survival_estimands",
     "estimand_table": "inference.survival_tables",
+    "event_probability": "inference.survival_estimands",
     "extract_hazard_ratios": "inference.effect_routes",
     "fit": "inference.survival",
+    "hazard": "inference.survival_estimands",
+    "hazard_ratio_between": "inference.survival_estimands",
+    "hazard_ratio_change": "inference.survival_estimands",
+    "hazard_ratios": "inference.survival_estimands",
+    "hazard_ratios_over_time": "inference.survival_estimands",
+    "load_fit": "inference.survival_file",
     "models_for": "models.analysis",
+    "power_scaling_table": "inference.power_scaling",
+    "quantile": "inference.survival_estimands",
     "read_cohort": "cohort.table",
     "read_model": "models.analysis",
     "read_study": "study.ledger",
     "reanalyse": "report.run",
     "reanalyse_hazard_ratios": "inference.effects",
     "reanalyse_response": "inference.response",
+    "rmst": "inference.survival_estimands",
+    "save_fit": "inference.survival_file",
+    "standardised": "inference.survival_estimands",
+    "survival": "inference.survival_estimands",
 }
 
 __all__ = [
@@ -50,18 +83,35 @@ __all__ = [
     "Problem",
     "Study",
     "audit",
+    "calibrate",
+    "compare",
+    "conditional_survival",
     "count_table",
     "count_tables",
+    "cumulative_hazard",
     "estimand_table",
+    "event_probability",
     "extract_hazard_ratios",
     "fit",
+    "hazard",
+    "hazard_ratio_between",
+    "hazard_ratio_change",
+    "hazard_ratios",
+    "hazard_ratios_over_time",
+    "load_fit",
     "models_for",
+    "power_scaling_table",
+    "quantile",
     "read_cohort",
     "read_model",
     "read_study",
     "reanalyse",
     "reanalyse_hazard_ratios",
     "reanalyse_response",
+    "rmst",
+    "save_fit",
+    "standardised",
+    "survival",
 ]
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-NOT_CONVERGED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+NOT_CONVERGED, REJECTED, BAD_INPUT, INTERRUPTED = 1, 1, 2, 130
 DEFAULT_STUDY = "zhou2026"
 DEFAULT_SEED = 20261125
 
@@ -65,6 +65,11 @@ CohortArgument = Annotated[
 OutputOption = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="Folder to write, replaced as a whole; results/STUDY if not given."),
+]
+FitArgument = Annotated[Path, typer.Argument(metavar="FIT", help="A folder of results of ixa-bayes fit.")]
+FitCohortOption = Annotated[
+    str | None,
+    typer.Option(metavar="COHORT", help="Where the fit's cohort is, if no longer where it was fitted from."),
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of everything random in the command.", min=0)]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace what is there, even if nothing has changed.")]
@@ -275,6 +280,65 @@ def fit(
     out.print(f"Report: {outcome.folder / REPORT}", markup=False, soft_wrap=True)
     if outcome.not_converged and not allow_unconverged:
         raise typer.Exit(NOT_CONVERGED)
+
+
+@app.command(epilog="Example: ixa-bayes calibrate results/example")
+def calibrate(
+    fitted: FitArgument,
+    cohort: FitCohortOption = None,
+    replicates: Annotated[
+        int, typer.Option(help="Simulated cohorts; each takes about as long as a fit without its compilation.", min=20)
+    ] = 100,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder to write, replaced as a whole; FIT/calibration if not given."),
+    ] = None,
+    seed: SeedOption = DEFAULT_SEED,
+    force: ForceOption = False,
+) -> None:
+    """Check by simulation that the posteriors of a fit's model are right for cohorts like its own."""
+    with _progress() as progress:
+        from ixa_bayes.report.fit.calibration import TABLE, write_calibration  # takes seconds
+
+        outcome = write_calibration(
+            fitted,
+            cohort=cohort,
+            output=output,
+            replicates=replicates,
+            seed=seed,
+            force=force,
+            progress=progress,
+        )
+    _print_outcome(outcome.headlines, [], unchanged=outcome.unchanged)
+    for line in outcome.rejected:
+        err.print(f"Rejected: {line}", markup=False, soft_wrap=True)
+    out.print(f"Table: {outcome.folder / TABLE}", markup=False, soft_wrap=True)
+    if outcome.rejected:
+        raise typer.Exit(REJECTED)
+
+
+@app.command(epilog="Example: ixa-bayes compare results/weibull results/piecewise")
+def compare(
+    fitted: Annotated[list[Path], typer.Argument(metavar="FIT FIT", help="Folders of results of ixa-bayes fit.")],
+    cohort: FitCohortOption = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write the comparison to this CSV file.")
+    ] = None,
+    force: ForceOption = False,
+) -> None:
+    """Say which of several fits predicts patients like these better, one patient left out at a time."""
+    from ixa_bayes.files import check_free, write_text
+
+    if output is not None:
+        check_free(output, force=force)
+    from ixa_bayes.report.fit.comparison import compare_folders, comparison_lines  # takes seconds
+
+    table = compare_folders(fitted, cohort=cohort)
+    for line in comparison_lines(table):
+        out.print(line, markup=False, soft_wrap=True)
+    if output is not None:
+        write_text(output, table.to_csv(index=False, lineterminator="\n"), force=force)
+        out.print(f"Wrote {output}", markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -42,6 +42,12 @@ def hazard_ratios(fit: SurvivalFit) -> xr.DataArray:
     """Hazard ratios of all coefficients, dims (chain, draw, coefficient); empty for a model without covariates.
 
     Of an effect that changes over time the geometric mean of its hazard ratios in the intervals.
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> fitted = ib.load_fit("results/example")  # doctest: +SKIP
+    >>> ib.hazard_ratios(fitted).quantile([0.025, 0.5, 0.975], ["chain", "draw"])  # doctest: +SKIP
     """
     posterior = fit.posterior["posterior"].to_dataset()
     if LOG_HAZARD_RATIO not in posterior:
@@ -54,6 +60,12 @@ def hazard_ratios_over_time(fit: SurvivalFit) -> xr.DataArray:
     """Hazard ratios of the coefficients whose effect changes over time, dims (chain, draw, changing, interval).
 
     The coordinate of an interval is where it starts, in months. Empty for a model of proportional hazards.
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> fitted = ib.load_fit("results/example")  # doctest: +SKIP
+    >>> ib.hazard_ratios_over_time(fitted).median(["chain", "draw"])  # doctest: +SKIP
     """
     posterior = fit.posterior["posterior"].to_dataset()
     if OVER_TIME not in posterior:
@@ -64,7 +76,14 @@ def hazard_ratios_over_time(fit: SurvivalFit) -> xr.DataArray:
 
 
 def hazard_ratio_change(fit: SurvivalFit) -> xr.DataArray:
-    """Hazard ratio in the last interval over that in the first, dims (chain, draw, changing): 1 if proportional."""
+    """Hazard ratio in the last interval over that in the first, dims (chain, draw, changing): 1 if proportional.
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> fitted = ib.load_fit("results/example")  # doctest: +SKIP
+    >>> ib.hazard_ratio_change(fitted).median(["chain", "draw"])  # doctest: +SKIP
+    """
     ratios = hazard_ratios_over_time(fit)
     if not ratios.sizes[INTERVAL]:
         return ratios.sum(INTERVAL).rename("hazard_ratio_change")
@@ -73,7 +92,14 @@ def hazard_ratio_change(fit: SurvivalFit) -> xr.DataArray:
 
 
 def hazard_ratio_between(fit: SurvivalFit, profile: Profile, other: Profile) -> xr.DataArray:
-    """Hazard of one profile over that of another, dims (chain, draw); and interval, if any effect changes over time."""
+    """Hazard of one profile over that of another, dims (chain, draw); and interval, if any effect changes over time.
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> fitted = ib.load_fit("results/example")  # doctest: +SKIP
+    >>> ib.hazard_ratio_between(fitted, {"age_ge_80": 1}, {"extramedullary_disease": 1}).median()  # doctest: +SKIP
+    """
     difference = _profile_eta(fit, profile) - _profile_eta(fit, other)
     draws = fit.posterior["posterior"].to_dataset()
     return xr.DataArray(xr.ufuncs.exp(_per_draw(difference, draws))).rename("hazard_ratio")
@@ -96,13 +122,26 @@ def survival(fit: SurvivalFit, months: Sequence[float], *, profile: Profile | No
         If no patient can have the profile.
     ValueError
         If a time is negative or not finite.
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> fitted = ib.load_fit("results/example")  # doctest: +SKIP
+    >>> ib.survival(fitted, [12, 24], profile={"age_ge_80": 1}).mean(["chain", "draw"])  # doctest: +SKIP
     """
     cumulative = cumulative_hazard(fit, months, profile=profile)
     return xr.DataArray(xr.ufuncs.exp(-cumulative)).rename("survival")
 
 
 def event_probability(fit: SurvivalFit, months: Sequence[float], *, profile: Profile | None = None) -> xr.DataArray:
-    """Probability of the event by some times, dims (chain, draw, time); see :func:`survival`."""
+    """Probability of the event by some times, dims (chain, draw, time); see :func:`survival`.
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> fitted = ib.load_fit("results/example")  # doctest: +SKIP
+    >>> ib.event_probability(fitted, [12, 24]).mean(["chain", "draw"])  # doctest: +SKIP
+    """
     return (1 - survival(fit, months, profile=profile)).rename("event_probability")
 
 
@@ -115,6 +154,12 @@ def conditional_survival(
     ------
     ValueError
         If a time lies before ``given``.
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> fitted = ib.load_fit("results/example")  # doctest: +SKIP
+    >>> ib.conditional_survival(fitted, [24], given=12).mean(["chain", "draw"])  # doctest: +SKIP
     """
     if early := [time for time in months if time < given]:
         raise ValueError(f"months contains {early}, before the {given} months that are given.")
@@ -124,13 +169,27 @@ def conditional_survival(
 
 
 def cumulative_hazard(fit: SurvivalFit, months: Sequence[float], *, profile: Profile | None = None) -> xr.DataArray:
-    """Cumulative hazard of a profile, dims (chain, draw, time); see :func:`survival`."""
+    """Cumulative hazard of a profile, dims (chain, draw, time); see :func:`survival`.
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> fitted = ib.load_fit("results/example")  # doctest: +SKIP
+    >>> ib.cumulative_hazard(fitted, [12, 24]).mean(["chain", "draw"])  # doctest: +SKIP
+    """
     found = fit.law.cumulative_hazard(_times(months, from_zero=True), _profile_eta(fit, profile or {}))
     return found.transpose("chain", "draw", TIME).rename("cumulative_hazard")
 
 
 def hazard(fit: SurvivalFit, months: Sequence[float], *, profile: Profile | None = None) -> xr.DataArray:
-    """Hazard per month of a profile at times above 0, dims (chain, draw, time); see :func:`survival`."""
+    """Hazard per month of a profile at times above 0, dims (chain, draw, time); see :func:`survival`.
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> fitted = ib.load_fit("results/example")  # doctest: +SKIP
+    >>> ib.hazard(fitted, [6, 12], profile={"age_ge_80": 1}).mean(["chain", "draw"])  # doctest: +SKIP
+    """
     found = fit.law.log_hazard(_times(months, from_zero=False), _profile_eta(fit, profile or {}))
     return xr.DataArray(xr.ufuncs.exp(found)).transpose("chain", "draw", TIME).rename("hazard")
 
@@ -142,6 +201,12 @@ def quantile(fit: SurvivalFit, prob: float = 0.5, *, profile: Profile | None = N
     ------
     ValueError
         If ``prob`` is not in (0, 1).
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> fitted = ib.load_fit("results/example")  # doctest: +SKIP
+    >>> ib.quantile(fitted, 0.5, profile={"age_ge_80": 1}).median()  # doctest: +SKIP
     """
     draws = fit.posterior["posterior"].to_dataset()
     return _per_draw(fit.law.quantile(_share(prob), _profile_eta(fit, profile or {})), draws).rename("quantile")
@@ -154,6 +219,12 @@ def rmst(fit: SurvivalFit, horizon: float, *, profile: Profile | None = None) ->
     ------
     ValueError
         If the horizon is not above 0.
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> fitted = ib.load_fit("results/example")  # doctest: +SKIP
+    >>> ib.rmst(fitted, 24, profile={"age_ge_80": 1}).mean()  # doctest: +SKIP
     """
     _times([horizon], from_zero=False)
     draws = fit.posterior["posterior"].to_dataset()
@@ -246,6 +317,12 @@ def standardised(
     ------
     InputError
         If the covariate or the level is not in the model.
+
+    Examples
+    --------
+    >>> import ixa_bayes as ib
+    >>> fitted = ib.load_fit("results/example")  # doctest: +SKIP
+    >>> ib.standardised(fitted, covariate="age_ge_80", level=1).quantile(0.5).median()  # doctest: +SKIP
     """
     design = fit.question.design
     if covariate is not None and covariate not in design.terms:

@@ -135,6 +135,9 @@ def check_output(output: Path, *, subject: str, sources: Iterable[Path], force: 
 def check_nothing_foreign(output: Path) -> None:
     """Refuse to replace a folder into which somebody has put files of their own.
 
+    Results about these results that stand in a folder of their own, such as the calibration of a fit, are none: they
+    are worth nothing without it.
+
     Raises
     ------
     InputError
@@ -142,10 +145,11 @@ def check_nothing_foreign(output: Path) -> None:
     """
     if not (output / RECORD).is_file():
         return
-    earlier = json.loads((output / RECORD).read_text(encoding="utf-8"))
-    ours = {RECORD, *earlier["files"]}
-    found = (path.relative_to(output) for path in output.rglob("*") if path.is_file())
-    foreign = sorted(path.as_posix() for path in found if path.as_posix() not in ours and not path.name.startswith("."))
+    subject = _subject_of(output / RECORD)
+    about = [record for record in output.rglob(RECORD) if str(_subject_of(record)).endswith(f" of {subject}")]
+    ours = {path for record in (output / RECORD, *about) for path in _files_of(record)}
+    found = (path for path in output.rglob("*") if path.is_file() and path not in ours)
+    foreign = sorted(path.relative_to(output).as_posix() for path in found if not path.name.startswith("."))
     if foreign:
         named = ", ".join(foreign[:5]) + (f" and {len(foreign) - 5} more" if len(foreign) > 5 else "")
         rule = "the folder is replaced as a whole, and these are no results"
@@ -160,6 +164,12 @@ def code_hash() -> str:
         if path.suffix in (".py", ".j2", ".css", ".html", ".js"):
             digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def _files_of(record: Path) -> set[Path]:
+    """The files that a run has written, and its record."""
+    written = json.loads(record.read_text(encoding="utf-8"))["files"]
+    return {record, *(record.parent / name for name in written)}
 
 
 def _subject_of(record: Path) -> str | None:
