@@ -71,6 +71,7 @@ def question(
     evidence_kind: str = "simulated",
     covariates: dict[str, dict[str, Any]] | None = None,
     table: pd.DataFrame | None = None,
+    endpoints: dict[str, dict[str, Any]] | None = None,
 ) -> SurvivalQuestion:
     """A question about :func:`patients`, or about a table like theirs."""
     people = patients() if table is None else table
@@ -78,7 +79,7 @@ def question(
         "name": "toy",
         "evidence_kind": evidence_kind,
         "columns": {"weight": "weight"} if "weight" in people else {},
-        "endpoints": {"pfs": {"label": "Progression <i>free</i>"}},
+        "endpoints": endpoints or {"pfs": {"label": "Progression <i>free</i>"}},
         "covariates": {
             "marker": {"kind": "binary"},
             "stage": {"kind": "categorical", "levels": ["a", "b", "c"], "reference": "a"},
@@ -123,6 +124,10 @@ def written_fit(asked: SurvivalQuestion, *, apart: float = 0.0, level: float = 0
         n_predictors = asked.patterns.predictors.shape[1]
         raw["missing_intercept"] = (("chain", "draw", "m"), rng.normal(0, 0.3, (*size, 1)))
         raw["missing_coefficient"] = (("chain", "draw", "m", "p"), rng.normal(0, 0.3, (*size, 1, n_predictors)))
+    if asked.structure.changing:
+        counts, n_steps = asked.structure.changing, asked.structure.n_intervals - 1
+        raw["change_sd"] = (("chain", "draw", "c"), np.abs(rng.normal(0.5, 0.1, (*size, len(counts)))))
+        raw["change_z"] = (("chain", "draw", "k", "s"), rng.normal(1.0, 0.5, (*size, sum(counts), n_steps)))
     coords = {"chain": np.arange(CHAINS), "draw": np.arange(DRAWS)}
     parameters = parameters_of(xr.Dataset(raw, coords=coords), asked)
     stats = {

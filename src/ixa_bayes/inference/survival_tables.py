@@ -114,7 +114,7 @@ def _ratios_over_time(fit: SurvivalFit) -> Iterator[tuple[Row, xr.DataArray]]:
                 told = {"estimand": "hazard_ratio_in_interval", **_of(fit, name), "time": start}
                 yield told, own.sel({INTERVAL: start}, drop=True)
             yield {"estimand": "hazard_ratio_change", **_of(fit, name)}, change.sel({CHANGING: name}, drop=True)
-        sd = fit.posterior["posterior"][CHANGE_SD].sel({CHANGING_COVARIATE: covariate}, drop=True)
+        sd = fit.posterior["posterior"].to_dataset()[CHANGE_SD].sel({CHANGING_COVARIATE: covariate}, drop=True)
         told = {"estimand": "change_sd", "population": "each", "factor": covariate, "level": "", "comparator": ""}
         yield {**told, "unit": "log_ratio"}, sd
 

@@ -15,6 +15,7 @@ from ixa_bayes.report.effect_figures import WIDTH, ratio_limits
 from ixa_bayes.report.fit.check_figures import check_figures
 from ixa_bayes.report.fit.crosscheck_tables import methods_of
 from ixa_bayes.report.fit.curves import FloatArray, group_curves, hazard_band, time_ticks
+from ixa_bayes.report.fit.over_time_figures import over_time_figures
 from ixa_bayes.report.fit.plots import AT_RISK_LINE, at_risk_table, colour_of, hazard_plot, survival_plot
 from ixa_bayes.report.fit.posterior_figures import posterior_figures
 from ixa_bayes.report.fit.results import FitResults
@@ -55,6 +56,7 @@ def draw_fit(results: FitResults) -> list[DrawnFigure]:
     with house_style():
         return [
             *_forests(results),
+            *over_time_figures(results),
             *_whole_cohort(results),
             *_by_factor(results),
             _hazard(results),
@@ -75,7 +77,7 @@ def _forest(results: FitResults, ratios: list[dict[str, Any]], *, name: str) -> 
     words = FitWords(results.fit.question)
     rows, numbers = [], []
     for ours in ratios:
-        heading = words.comparison(ours["factor"], ours["level"])
+        heading = words.ratio(ours["factor"], ours["level"])
         own = Mark(MARKS["posterior"], float(ours["median"]), lower=float(ours["q025"]), upper=float(ours["q975"]))
         block = [IntervalRow(METHODS["posterior"], (own,), estimate_text(ours), heading=heading)]
         block += [

@@ -7,7 +7,7 @@ from typing import Final
 import pandas as pd
 
 from ixa_bayes.crosscheck import curves, table
-from ixa_bayes.inference import survival_tables
+from ixa_bayes.inference import power_scaling, survival_tables
 from ixa_bayes.inference.survival_file import PATIENT_LEVEL, POSTERIOR, save_fit
 from ixa_bayes.report.fit.results import DIAGNOSTIC_COLUMNS, PATIENT_COLUMNS, FitResults
 from ixa_bayes.report.wording import count_text
@@ -18,7 +18,7 @@ _IN_EVERY: Final[Mapping[str, str]] = {
     "ledger_rows": "printed statistics that they rest on: none, in a fit to patients",
 }
 _PRIOR: Final[Mapping[str, str]] = {
-    "estimand": "median, survival or hazard_ratio",
+    "estimand": "median, survival, hazard_ratio or, of an effect that changes over time, hazard_ratio_change",
     "population": "whose quantity it is: `reference_profile`, `cohort` (average over its patients), or `each`",
     "factor": "the covariate of a hazard ratio",
     "level": "its level, against the comparator",
@@ -35,6 +35,7 @@ _CURVES: Final[Mapping[str, str]] = {
 }
 _EXPLAINED: Final[Mapping[str, Mapping[str, str]]] = {
     "estimands": survival_tables.COLUMNS,
+    "sensitivity": power_scaling.COLUMNS,
     "crosscheck": table.COLUMNS,
     "curves": {**_CURVES, **curves.COLUMNS},
     "patients": PATIENT_COLUMNS,
@@ -47,6 +48,7 @@ def tables_of(results: FitResults) -> dict[str, pd.DataFrame]:
     """Every table of a fit by the name of its file."""
     return {
         "estimands": results.estimands,
+        "sensitivity": results.sensitivity,
         "crosscheck": results.crosscheck,
         "curves": results.curves,
         "patients": results.patients,
@@ -68,9 +70,9 @@ def explain(name: str, column: str) -> str:
     if column in _IN_EVERY:
         return _IN_EVERY[column]
     if column.startswith("p_gt_"):
-        return f"probability that a hazard ratio exceeds {column.removeprefix('p_gt_').replace('_', '.')}"
+        return f"probability that a ratio exceeds {column.removeprefix('p_gt_').replace('_', '.')}"
     if column == "p_practically_equal":
-        return "probability that a hazard ratio lies between the model file's two limits of practical equivalence"
+        return "probability that a ratio lies between the model file's two limits of practical equivalence"
     raise KeyError(f"column {column!r} of {name}.csv is not explained in report/fit/files.py")
 
 

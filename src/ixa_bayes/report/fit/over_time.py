@@ -92,9 +92,11 @@ def over_time_findings(results: FitResults) -> Iterator[SummaryFinding]:
         )
     if not items:
         return
-    does = "no effect is clearly different late from early" if not clear else f"{clear} of {len(items)} clearly changes"
+    does = f"{clear} of {len(items)} clearly {'changes' if clear == 1 else 'change'}"
+    if not clear:
+        does = "No effect is clearly different late from early"
     yield SummaryFinding(
-        headline=f"Do effects change over time? {does[0].upper()}{does[1:]}",
+        headline=f"Do effects change over time? {does}",
         text="Hazard ratios of the factors that may change, in the first and in the last interval. Few events fall "
         "into one interval, so that no clear change does not show that there is none:",
         items=tuple(items),

@@ -53,7 +53,7 @@ def _prior_to_posterior(results: FitResults) -> DrawnFigure:
             Curve("prior", "prior", np.exp(log_ratio), prior[name]),
             Curve("neutral", "posterior", np.exp(log_ratio), gaussian_kde(draws)(log_ratio)),
         ]
-        label = words.comparison(row["factor"], row["level"])
+        label = words.ratio(row["factor"], row["level"])
         density_plot(curves, axes, limits=limits, title=label).set_ylabel("")
         axes.title.set_fontsize(8)
         numbers.append(f"{label} {estimate_text(row)}, P(HR > 1) {probability_text(row['p_gt_1'])}")
