@@ -11,7 +11,13 @@ import pytest
 from typer.testing import CliRunner
 
 from ixa_bayes.cli import app
-from ixa_bayes.cohort.description import CohortDescription, Columns, CovariateDescription, EndpointDescription
+from ixa_bayes.cohort.description import (
+    CohortDescription,
+    Columns,
+    CompetingDescription,
+    CovariateDescription,
+    EndpointDescription,
+)
 from ixa_bayes.cohort.summary import n_patients, of_patients, shown_counts, summary_lines
 from ixa_bayes.cohort.table import Cohort, read_cohort
 from ixa_bayes.cohort.template import FILES, write_cohort_template
@@ -198,7 +204,7 @@ def test_the_template_serves_the_built_in_models(tmp_path: Path, model: str) -> 
 def test_the_template_shows_every_key(tmp_path: Path) -> None:
     write_cohort_template(tmp_path, name="new")
     text = (tmp_path / "cohort.toml").read_text(encoding="utf-8")
-    for model in (CohortDescription, EndpointDescription, CovariateDescription):
+    for model in (CohortDescription, EndpointDescription, CompetingDescription, CovariateDescription):
         for key in model.model_fields:
             assert f"{key} = " in text or f"[{key}" in text, key
 
@@ -236,7 +242,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 def test_the_documentation_names_every_key_and_column() -> None:
     text = (builtin_root() / "docs" / "cohort.md").read_text(encoding="utf-8")
-    for model in (CohortDescription, EndpointDescription, CovariateDescription, Columns):
+    for model in (CohortDescription, EndpointDescription, CompetingDescription, CovariateDescription, Columns):
         for key in model.model_fields:
             assert any(mark in text for mark in (f"`{key}`", f"`{key}.", f"`columns.{key}`", f"`[{key}.")), key
     for suffix in ("time", "event", "entry", "time_lower", "time_upper"):

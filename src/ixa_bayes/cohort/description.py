@@ -50,6 +50,34 @@ class Columns(_Strict):
     ignore: tuple[Column, ...] = ()
 
 
+class CompetingDescription(_Strict):
+    """An event after which the endpoint's own can no longer come, as death before progression.
+
+    ``own`` and ``other`` are what the two are called. ``counts_as`` says what the other one is for this endpoint: its
+    ``event`` too (progression-free survival), or a reason to be ``censored`` (time to progression). Who had it is told
+    by another ``endpoint`` of the table, or by words of the event column (``event_is``).
+    """
+
+    own: Text
+    other: Text
+    counts_as: Literal["event", "censored"]
+    endpoint: Name | None = None
+    event_is: tuple[Level, ...] = ()
+
+    @field_validator("event_is", mode="before")
+    @classmethod
+    def _words(cls, value: Any) -> Any:
+        return [_word(level) for level in value] if isinstance(value, list | tuple) else value
+
+    @model_validator(mode="after")
+    def _told_in_one_way(self) -> Self:
+        if (self.endpoint is None) == (not self.event_is):
+            raise ValueError("give exactly one of endpoint and event_is, which say who had the competing event")
+        if self.own == self.other:
+            raise ValueError("own and other are two events and need two names")
+        return self
+
+
 class EndpointDescription(_Strict):
     """Where an endpoint's follow-up stands: as times with an event column, or as dates.
 
@@ -59,6 +87,8 @@ class EndpointDescription(_Strict):
 
     Dates: ``start_date``, ``event_date`` (several columns: the earliest counts), ``last_contact_date``,
     ``cut_off_date`` (a date, or a column), ``entry_date`` and ``lower_date`` (last seen without the event).
+
+    Either: ``competing`` declares an event that competes with the endpoint's own.
     """
 
     label: str = ""
@@ -75,6 +105,7 @@ class EndpointDescription(_Strict):
     cut_off_date: dt.date | Column | None = None
     entry_date: Column | None = None
     lower_date: Column | None = None
+    competing: CompetingDescription | None = None
 
     @property
     def by_dates(self) -> bool:
@@ -90,6 +121,21 @@ class EndpointDescription(_Strict):
     @classmethod
     def _date_or_column(cls, value: Any) -> Any:
         return dt.date.fromisoformat(value) if isinstance(value, str) and _DATE.fullmatch(value) else value
+
+    @field_validator("event_is", "censored_is", mode="before")
+    @classmethod
+    def _coded_by_numbers(cls, value: Any) -> Any:
+        """Words of an event column that are numbers may be written as numbers."""
+        return [_word(level) for level in value] if isinstance(value, list | tuple) else value
+
+    @model_validator(mode="after")
+    def _competing_words_are_words_of_the_event(self) -> Self:
+        words = set(self.competing.event_is) if self.competing else set()
+        if words and not self.event_is:
+            raise ValueError("competing.event_is needs event_is and censored_is, the other words of the event column")
+        if words & {*self.event_is, *self.censored_is}:
+            raise ValueError("competing.event_is shares no word with event_is and censored_is")
+        return self
 
     @model_validator(mode="after")
     def _times_or_dates(self) -> Self:

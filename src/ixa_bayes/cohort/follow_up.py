@@ -8,7 +8,13 @@ import pandas as pd
 import xarray as xr
 
 from ixa_bayes.cohort.cells import FloatArray, numbers, words
-from ixa_bayes.cohort.description import DESCRIPTION_FILE, CohortDescription, EndpointDescription
+from ixa_bayes.cohort.competing import competing_events
+from ixa_bayes.cohort.description import (
+    DESCRIPTION_FILE,
+    CohortDescription,
+    CompetingDescription,
+    EndpointDescription,
+)
 from ixa_bayes.cohort.faults import Faults
 from ixa_bayes.cohort.source import BoolArray, IntArray
 from ixa_bayes.cohort.spans import Spans, spans_of
@@ -19,6 +25,7 @@ LONG_MEDIAN: Final = 240.0
 LONG_TIME: Final = 1200.0
 """Months: no cohort is followed for more in the median, nobody at all for longer."""
 WEIGHT: Final = "weight"
+COMPETING: Final = "competing"
 
 
 def read_follow_up(
@@ -43,14 +50,19 @@ def read_follow_up(
         _refuse_repeats(faults, code, column=description.columns.patient, endpoint=without_entry[0])
     elif repeated:
         _check_weights(faults, weight, code=code, column=weight_column(description, faults.raw.cells.columns))
+    spans = {name: spans_of(faults, endpoint, description=description) for name, endpoint in endpoints.items()}
     follow_up = {}
     for name, endpoint in endpoints.items():
-        spans = spans_of(faults, endpoint, description=description)
-        _check_order(faults, spans)
-        _check_length(faults, spans, weight=weight, description=description)
+        _check_order(faults, spans[name])
+        _check_length(faults, spans[name], weight=weight, description=description)
         if repeated and not without_entry:
-            _check_stretches(faults, spans, code=code)
-        follow_up[name] = _dataset(name, endpoint, spans, ids=ids, weight=weight)
+            _check_stretches(faults, spans[name], code=code)
+        data = _dataset(name, endpoint, spans[name], ids=ids, weight=weight)
+        if endpoint.competing:
+            data = _with_competing(
+                data, endpoint.competing, competing_events(faults, name, endpoint.competing, spans=spans)
+            )
+        follow_up[name] = data
     return follow_up
 
 
@@ -274,6 +286,16 @@ def _dataset(name: str, endpoint: EndpointDescription, spans: Spans, *, ids: pd.
     data["weight"] = ("row", weight)
     late = count_of_patients(data)(spans.after_cut_off)
     return data.assign_attrs(label=endpoint.label or name, n_after_cut_off=late)
+
+
+def _with_competing(data: xr.Dataset, declared: CompetingDescription, found: tuple[BoolArray, BoolArray]) -> xr.Dataset:
+    at_the_end, later = found
+    return data.assign({COMPETING: ("row", at_the_end)}).assign_attrs(
+        own_event=declared.own,
+        competing_event=declared.other,
+        competing_counts_as=declared.counts_as,
+        n_competing_later=count_of_patients(data)(later),
+    )
 
 
 def is_start_stop(data: xr.Dataset) -> bool:

@@ -36,6 +36,8 @@ class Spans:
         Where ``entry`` and ``lower`` come from.
     after_cut_off : ndarray of bool, shape (row,)
         Whose event came after the data cut-off and is counted as not seen.
+    competing : ndarray of bool, shape (row,)
+        Whose cell in the event column is a word for a competing event.
     """
 
     entry: FloatArray
@@ -46,6 +48,7 @@ class Spans:
     entry_column: str
     lower_column: str
     after_cut_off: BoolArray
+    competing: BoolArray
 
 
 def spans_of(faults: Faults, endpoint: EndpointDescription, *, description: CohortDescription) -> Spans:
@@ -67,7 +70,7 @@ def spans_of(faults: Faults, endpoint: EndpointDescription, *, description: Coho
 
 def _from_times(faults: Faults, endpoint: EndpointDescription, *, description: CohortDescription) -> Spans:
     size = len(faults.raw.cells)
-    event, told = _events(faults, str(endpoint.event), endpoint, description=description)
+    event, told, competing = _events(faults, str(endpoint.event), endpoint, description=description)
     read = partial(_times, faults, description=description)
     nothing = Numbers(np.full(size, np.nan), np.ones(size, dtype=bool), np.zeros(size, dtype=bool))
     time = read(endpoint.time) if endpoint.time else nothing
@@ -97,6 +100,7 @@ def _from_times(faults: Faults, endpoint: EndpointDescription, *, description: C
         entry_column=endpoint.entry or event_column,
         lower_column=endpoint.time_lower or event_column,
         after_cut_off=np.zeros(size, dtype=bool),
+        competing=competing,
     )
 
 
@@ -122,13 +126,19 @@ def _check_bounds(
 
 def _events(
     faults: Faults, column: str, endpoint: EndpointDescription, *, description: CohortDescription
-) -> tuple[BoolArray, BoolArray]:
-    """Whether the event was seen, and whether the cell says so or not."""
+) -> tuple[BoolArray, BoolArray, BoolArray]:
+    """Whether the event was seen, whether the cell says so or not, and whether it tells of a competing event."""
     cells = faults.raw.cells[column]
+    competing = np.zeros(len(cells), dtype=bool)
     if endpoint.event_is:
         text = words(cells, missing=description.missing)
-        known = (*endpoint.event_is, *endpoint.censored_is)
-        event, told = (text.isin(allowed).to_numpy(dtype=bool) for allowed in (endpoint.event_is, known))
+        other = endpoint.competing.event_is if endpoint.competing else ()
+        known = (*endpoint.event_is, *endpoint.censored_is, *other)
+        event, competing, told = (
+            text.isin(allowed).to_numpy(dtype=bool) for allowed in (endpoint.event_is, other, known)
+        )
+        if endpoint.competing and endpoint.competing.counts_as == "event":
+            event = event | competing
         empty = text.isna().to_numpy(dtype=bool)
         rule = f"must be one of {', '.join(map(repr, known))}, as declared"
         faults.cells(
@@ -137,11 +147,14 @@ def _events(
     else:
         read = numbers(cells, decimal=description.decimal, missing=description.missing)
         event, empty, told = read.value == 1, read.empty, np.isin(read.value, (0, 1))
-        mend = f"recode it, or declare event_is and censored_is of the endpoint in {DESCRIPTION_FILE}"
+        mend = (
+            f"recode it, or declare event_is and censored_is of the endpoint in {DESCRIPTION_FILE} (and competing, if "
+            "it stands for another event)"
+        )
         faults.cells(column, ~empty & ~told, rule="must be 1 (event) or 0 (censored)", mend=mend)
     rule = "must say whether the event was seen; an empty cell is no answer"
     faults.cells(column, empty, rule=rule, mend=FIND_OUT)
-    return event, told
+    return event, told, competing
 
 
 def _times(faults: Faults, column: str, *, description: CohortDescription, zero: bool = False) -> Numbers:
@@ -206,6 +219,7 @@ def _from_dates(faults: Faults, endpoint: EndpointDescription, *, description: C
         entry_column=endpoint.entry_date or start_column,
         lower_column=endpoint.lower_date or endpoint.event_date[0],
         after_cut_off=after,
+        competing=np.zeros(end.size, dtype=bool),
     )
 
 

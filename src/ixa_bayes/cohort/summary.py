@@ -8,7 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from ixa_bayes.cohort.covariates import Covariate
-from ixa_bayes.cohort.follow_up import count_of_patients, is_start_stop
+from ixa_bayes.cohort.follow_up import COMPETING, count_of_patients, is_start_stop
 from ixa_bayes.cohort.table import Cohort
 
 SMALL_CELL: Final = 5
@@ -98,8 +98,19 @@ def _endpoint_line(name: str, data: xr.Dataset, *, median: float, kept_back: boo
     for what, count in facts.items():
         if count:
             parts.append(f"{shown_counts([count], kept_back=kept_back)[0]} {what}")
+    if COMPETING in data:
+        parts.insert(1, _competing_part(data, n_events, kept_back=kept_back))
     label = data.attrs["label"]
     return f"{name}{f' ({label})' if label != name else ''}: {', '.join(parts)}"
+
+
+def _competing_part(data: xr.Dataset, n_events: int, *, kept_back: bool) -> str:
+    """How many had the competing event; where it is counted among the events, their remainder is kept back with it."""
+    n_other = count_of_patients(data)(data[COMPETING].to_numpy())
+    among = data.attrs["competing_counts_as"] == "event"
+    counts = [n_other, n_events - n_other] if among else [n_other]
+    shown = shown_counts(counts, kept_back=kept_back)[0]
+    return f"{shown} {'of them ' if among else ''}{data.attrs['competing_event']}{'' if among else ' (censored)'}"
 
 
 def _covariate_line(covariate: Covariate, column: pd.Series, *, data: xr.Dataset, kept_back: bool) -> str:

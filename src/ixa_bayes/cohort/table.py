@@ -19,7 +19,7 @@ from ixa_bayes.cohort.description import (
     read_description,
 )
 from ixa_bayes.cohort.faults import Faults
-from ixa_bayes.cohort.follow_up import check_columns, columns_of, endpoints_of, read_follow_up, weight_column
+from ixa_bayes.cohort.follow_up import COMPETING, check_columns, columns_of, endpoints_of, read_follow_up, weight_column
 from ixa_bayes.cohort.source import SUFFIXES, RawTable, from_memory, read_source
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.study.locate import locate
@@ -44,6 +44,10 @@ class Cohort:
         observation), ``time`` (months > entry, end of follow-up), ``time_lower`` (months; equal to ``time`` unless the
         event is only known to lie in (time_lower, time]), ``event`` (bool), ``weight`` (int64 >= 1, a frequency).
         A patient has several rows in a start-stop table only. Attributes: ``label``, ``n_after_cut_off`` (patients).
+        Where a competing event is declared also ``competing`` (bool: follow-up ended with it; the ``event`` is then
+        True if it counts as one), with the attributes ``own_event``, ``competing_event`` (their names),
+        ``competing_counts_as`` (``event`` or ``censored``) and ``n_competing_later`` (patients who had it after their
+        follow-up for the endpoint had ended).
     covariates : pd.DataFrame, shape (row, covariate)
         In the order of the rows. Binary covariates are 0.0/1.0/NaN, continuous ones float, factors ``pd.Categorical``
         with the declared levels; NaN is missing everywhere.
@@ -193,7 +197,8 @@ def _content_hash(
         data = follow_up[endpoint]
         digest.update(endpoint.encode() + b"\0")
         digest.update("\0".join(data["patient"].to_numpy().tolist()).encode())
-        for variable in ("entry", "time", "time_lower", "event", "weight"):
+        told = [COMPETING] if COMPETING in data else []
+        for variable in ("entry", "time", "time_lower", "event", "weight", *told):
             digest.update(np.ascontiguousarray(data[variable].to_numpy()).tobytes())
     for name in sorted(declared):
         column = covariates[name]

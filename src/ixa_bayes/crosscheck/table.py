@@ -27,12 +27,15 @@ from ixa_bayes.crosscheck.parametric import piecewise_mle, weibull_mle
 COLUMNS: Final = {
     "method": "cox_efron, cox_breslow, firth, weibull_mle, piecewise_mle (hazard ratios); "
     "log_rank (of one factor alone); "
-    "proportionality_km, _rank, _identity (score test of proportional hazards, for each level and GLOBAL)",
-    "factor": "the factor",
-    "level": "its level, against the reference",
-    "quantity": "hazard_ratio or chi_square",
-    "estimate": "the hazard ratio (0 or inf where it runs there) or the chi-square",
-    "lower": "lower limit of the confidence interval: profile likelihood for firth, Wald otherwise",
+    "proportionality_km, _rank, _identity (score test of proportional hazards, for each level and GLOBAL); where a "
+    "competing event is declared aalen_johansen and one_minus_kaplan_meier (of all patients)",
+    "factor": "the factor; empty for all patients",
+    "level": "its level, against the reference; of a cumulative incidence the event it is of",
+    "quantity": "hazard_ratio, chi_square or cumulative_incidence",
+    "time": "months, of a cumulative incidence",
+    "estimate": "the hazard ratio (0 or inf where it runs there), the chi-square, or a probability",
+    "lower": "lower limit of the confidence interval: profile likelihood for firth, log-log for a cumulative "
+    "incidence, Wald otherwise",
     "upper": "upper limit",
     "p": "two-sided: penalised likelihood ratio for firth, Wald otherwise; chi-square for the tests",
     "ties": "how equal event times are treated",

@@ -21,6 +21,16 @@ _TESTS: Final = {
     "proportionality_identity": "time",
 }
 
+INCIDENCE: Final = {
+    "aalen_johansen": "Aalen-Johansen",
+    "one_minus_kaplan_meier": "1 minus Kaplan-Meier, as if {other} could not happen",
+}
+_NAMED: Final = {
+    "log_rank": "log-rank tests",
+    "aalen_johansen": "Aalen-Johansen",
+    "one_minus_kaplan_meier": "1 minus Kaplan-Meier",
+}
+
 type Record = dict[str, Any]
 
 
@@ -81,7 +91,7 @@ def crosscheck_ratio_table(results: FitResults) -> DisplayTable:
     ratios = results.estimands[results.estimands["estimand"] == "hazard_ratio"]
     table = results.crosscheck[results.crosscheck["method"].isin(methods)]
     for ours in records_of(ratios):
-        group = words.comparison(ours["factor"], ours["level"])
+        group = words.ratio(ours["factor"], ours["level"])
         rows.append(DisplayRow((METHODS["posterior"], estimate_text(ours), NONE), group=group))
         same = table[(table["factor"] == ours["factor"]) & (table["level"] == ours["level"])]
         rows += [
@@ -97,6 +107,41 @@ def crosscheck_ratio_table(results: FitResults) -> DisplayTable:
         missing=NO_COVARIATES,
         file="crosscheck.csv",
     )
+
+
+def incidence_table(results: FitResults) -> DisplayTable | None:
+    """Cumulative incidence of the endpoint's event with another one competing; None if none is declared."""
+    table = results.crosscheck[results.crosscheck["method"].isin(INCIDENCE)]
+    if table.empty:
+        return None
+    other = str(results.fit.question.cohort.follow_up[results.fit.question.analysis.endpoint].attrs["competing_event"])
+    times = list(dict.fromkeys(table["time"]))
+    columns = [Column("Method"), *(Column(f"By {time:g} months", numeric=True) for time in times)]
+    rows = []
+    for (level, method), block in table.groupby(["level", "method"], sort=False):
+        cells = [_incidence_cell(row) for row in records_of(block)]
+        name = INCIDENCE[str(method)].format(other=other)
+        rows.append(DisplayRow((name, *cells), group=str(level)[0].upper() + str(level)[1:]))
+    own = rows[0].group  # both answers about the endpoint's own event stand together, at the top
+    rows = sorted(rows, key=lambda row: row.group != own)
+    return fit_table(
+        rows,
+        columns,
+        results=results,
+        anchor="table-incidence",
+        caption="Share of all patients with each event by a time, 95% intervals by log-log",
+        missing="",
+        file="crosscheck.csv",
+    )
+
+
+def _incidence_cell(row: Record) -> str:
+    if np.isnan(row["estimate"]):
+        note = str(row["note"]).split("; ", maxsplit=1)[0]
+        return "not shown" if "not shown" in note else note
+    limits = [float(row[bound]) for bound in ("lower", "upper")]
+    interval = "no interval" if np.isnan(limits).any() else interval_text(*(percent_text(limit) for limit in limits))
+    return f"{percent_text(row['estimate'])} ({interval})"
 
 
 def tests_table(results: FitResults) -> DisplayTable:
@@ -135,11 +180,8 @@ def _p_of(block: pd.DataFrame, method: str, level: str) -> str:
 def crosscheck_notes(results: FitResults) -> list[str]:
     """What the cross-check says about its methods, each thing once, with the methods it is about."""
     table = results.crosscheck
-    shown = records_of(table[table["method"].isin([*methods_of(results), *_TESTS])])
-    names = [
-        METHODS.get(row["method"], "log-rank tests" if row["method"] == "log_rank" else "tests of proportional hazards")
-        for row in shown
-    ]
+    shown = records_of(table[table["method"].isin([*methods_of(results), *_TESTS, *_NAMED])])
+    names = [{**METHODS, **_NAMED}.get(row["method"], "tests of proportional hazards") for row in shown]
     about: dict[str, dict[str, None]] = {}
     for row, name in zip(shown, names, strict=True):
         for part in str(row["note"]).split("; "):

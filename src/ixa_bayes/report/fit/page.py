@@ -48,6 +48,7 @@ def render_fit_page(results: FitResults, figures: Sequence[DrawnFigure]) -> str:
     evidence = question.cohort.evidence_kind
     diagnostics = results.diagnostics.set_index("measure")["value"]
     shortened = question.design.n_shortened
+    competing = question.cohort.follow_up[question.analysis.endpoint].attrs
     return (
         environment(ledger)
         .get_template(TEMPLATE)
@@ -76,6 +77,9 @@ def render_fit_page(results: FitResults, figures: Sequence[DrawnFigure]) -> str:
             provenance=results.provenance,
             diagnostics=diagnostics,
             number_text=number_text,
+            own_event=competing.get("own_event", ""),
+            competing_event=competing.get("competing_event", ""),
+            competing_counts=competing.get("competing_counts_as") == "event",
             attempts=attempts_words(attempts_of(results.fit.posterior)),
             divergent_share=allowed_divergent_share(results.fit),
             piecewise=isinstance(question.analysis.baseline, PiecewiseBaseline),
@@ -89,8 +93,8 @@ def render_fit_page(results: FitResults, figures: Sequence[DrawnFigure]) -> str:
     )
 
 
-def _tables(results: FitResults) -> dict[str, DisplayTable]:
-    """Every table of the page, by the name the template knows."""
+def _tables(results: FitResults) -> dict[str, DisplayTable | None]:
+    """Every table of the page, by the name the template knows; None where there is nothing of its kind to say."""
     return {
         "hazard_ratios": fit_tables.hazard_ratio_table(results),
         "over_time": over_time_table(results),
@@ -98,6 +102,7 @@ def _tables(results: FitResults) -> dict[str, DisplayTable]:
         "differences": fit_tables.difference_table(results),
         "kaplan_meier": other_methods.kaplan_meier_table(results),
         "crosscheck": other_methods.crosscheck_ratio_table(results),
+        "incidence": other_methods.incidence_table(results),
         "tests": other_methods.tests_table(results),
         "patients": fit_tables.patient_table(results),
         "priors": fit_tables.prior_table(results),

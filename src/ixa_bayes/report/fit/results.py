@@ -27,6 +27,7 @@ from ixa_bayes.inference.survival import LOG_LIKELIHOOD, SurvivalFit
 from ixa_bayes.inference.survival_tables import estimand_table
 from ixa_bayes.models.analysis import ModelFile
 from ixa_bayes.models.survival_rows import ROW, SurvivalRows
+from ixa_bayes.report.fit.incidence import incidence_of
 from ixa_bayes.report.record import Provenance
 
 ALL: Final = "all patients"
@@ -134,7 +135,7 @@ def fit_results(
 
 
 def crosscheck_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
-    """The frequentist answers to the question of a fit, beside each other; without covariates there are none."""
+    """The frequentist answers to the question of a fit, beside each other: of covariates, and of competing events."""
     question, evidence = fit.question, fit.question.cohort.evidence_kind
     rows, design, n_missing = _complete(fit)
     terms = {
@@ -158,7 +159,10 @@ def crosscheck_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
         used, others = ("the patients", "those") if few else (f"the {rows.n} patients", str(n_missing))
         told = f"{used} with every covariate (the posterior also uses {others} with one missing)"
         table["note"] = [f"{note}; {told}" if note else told for note in table["note"]]
-    return table.assign(evidence_kind=evidence, ledger_rows="")
+    incidence = incidence_of(question, kept_back=kept_back)
+    joined = [part for part in (table, incidence) if len(part)]
+    whole = pd.concat(joined, ignore_index=True) if joined else table
+    return whole.assign(evidence_kind=evidence, ledger_rows="")
 
 
 def _complete(fit: SurvivalFit) -> tuple[SurvivalRows, pd.DataFrame, int]:
