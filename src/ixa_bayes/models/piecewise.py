@@ -80,7 +80,9 @@ def cut_points(baseline: PiecewiseBaseline, rows: SurvivalRows) -> tuple[float, 
 
     Quantiles of event times are observed times (the smallest by which the share has happened), so
     tied events are never split; where ties make two cut-points equal there is one interval less. An
-    event between two visits counts at the later one.
+    event between two visits counts at the later one. So cut-points lie on visits, and where visits are common to
+    all no event's interval is cut through, as it would be by midpoints; the price is that a cut-point is late by up
+    to the time between visits. The likelihood keeps the interval: only the cut-points take its end.
 
     Raises
     ------

@@ -173,7 +173,8 @@ class PiecewiseBaseline(_Baseline):
     """A hazard that is constant on ``(c_j-1, c_j]``.
 
     Exactly one of ``cuts`` (months), ``event_quantiles`` (cut-points at quantiles of the event times)
-    and ``n_intervals`` (as many intervals with equally many events) says where the intervals end.
+    and ``n_intervals`` (as many intervals with equally many events) says where the intervals end. An event between
+    two visits is taken at the later of the two visits for this, and for nothing else.
     """
 
     law: Literal["piecewise_exponential"]
