@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from ixa_bayes.inference.power_scaling import CONFLICT, STRONG_PRIOR
 from ixa_bayes.models.survival_analysis import HorseshoePrior, NormalPrior, StudentTPrior
 from ixa_bayes.models.survival_rows import ROW
 from ixa_bayes.report.fit.figures import draw_fit
 from ixa_bayes.report.fit.files import REPORT, explain, readme, tables_of, write_fit_files
 from ixa_bayes.report.fit.page import render_fit_page
 from ixa_bayes.report.fit.results import FitResults
+from ixa_bayes.report.fit.sensitivity import NO_DEPENDENCE, NOT_COMPUTED, sensitivity_table, sensitivity_words
 from ixa_bayes.report.fit.summary import fit_findings
 from ixa_bayes.report.fit.tables import BELIEF, hazard_ratio_table, implied_table, prior_table
 from ixa_bayes.report.fit.words import direction_of, estimate_text, months_text, prior_words
@@ -325,3 +327,42 @@ def test_beliefs_are_not_told_as_evidence_of_patients(simulated: FitResults) -> 
     for table in (prior_table(simulated), implied_table(simulated)):
         assert table.evidence == BELIEF
     assert hazard_ratio_table(simulated).evidence == ("simulated patients",)
+
+
+def test_every_estimand_has_its_sensitivity_on_the_page(simulated: FitResults, page: str) -> None:
+    shown = sensitivity_table(simulated)
+    assert len(shown.rows) == len(simulated.estimands)
+    names = [(row.group, row.cells[0]) for row in shown.rows]
+    assert len(set(names)) == len(names)
+    assert ("Hazard ratios", "Stage: c v a") in names
+    assert ("All patients", "event-free at 12 months") in names
+    assert ("Stage", "Stage: c v a, difference in means up to 12 months") in names
+    section = page[page.index('<section id="priors"') : page.index('<section id="checks"')]
+    assert 'id="table-sensitivity"' in section
+    assert NO_DEPENDENCE in section
+
+
+def test_a_ratio_that_its_prior_decides_is_named_on_the_first_screen(simulated: FitResults) -> None:
+    spoiled = simulated.sensitivity.copy()
+    ratios = spoiled["estimand"] == "hazard_ratio"
+    for level, diagnosis in (("c", CONFLICT), ("b", STRONG_PRIOR)):
+        spoiled.loc[ratios & (spoiled["level"] == level), "diagnosis"] = diagnosis
+    results = replace(simulated, sensitivity=spoiled)
+    assert sensitivity_words(results) == [
+        "Prior and patients disagree (power scaling): Stage: c v a.",
+        "The prior says more than the patients (power scaling): Stage: b v a.",
+    ]
+    (told,) = [finding.text for finding in fit_findings(results) if finding.headline == "The sampler converged"]
+    assert "Prior and patients disagree (power scaling): Stage: c v a." in told
+    assert not [finding for finding in fit_findings(simulated) if "power scaling" in finding.text]
+
+
+def test_without_the_log_likelihood_of_patients_the_page_says_so(simulated: FitResults) -> None:
+    groups = {
+        name: node.to_dataset() for name, node in simulated.fit.posterior.children.items() if name != "log_likelihood"
+    }
+    results = results_of(replace(simulated.fit, posterior=xr.DataTree.from_dict(groups)))
+    assert results.sensitivity.empty
+    page = render_fit_page(results, [])
+    assert NOT_COMPUTED in page
+    assert "leaving one out was not computed" in page

@@ -26,6 +26,7 @@ from ixa_bayes.inference.power_scaling import (
     joint_log_likelihood,
     joint_log_prior,
     power_scaling_table,
+    sensitivity_of,
 )
 from ixa_bayes.inference.survival import LOG_LIKELIHOOD, SurvivalFit
 from ixa_bayes.inference.survival_parameters import log_prior, parameters_of, unit_log_likelihood
@@ -192,6 +193,15 @@ def test_every_estimand_has_a_row() -> None:
     keys = ["estimand", "factor", "level", "comparator", "time", "unit", "evidence_kind"]
     pd.testing.assert_frame_equal(found[keys], estimands[keys])
     assert list(found.columns) == [*COLUMNS, "evidence_kind", "ledger_rows"]
+
+
+def test_draws_that_are_all_alike_have_no_sensitivity() -> None:
+    """Nobody is event-free by any time: every draw of the survival is 0."""
+    fit = _exact_fit(_asked(_patients(), mean=-2.4, sd=1.0), np.random.default_rng(1))
+    drawn = [({"estimand": "survival", "unit": "probability"}, xr.zeros_like(joint_log_prior(fit)))]
+    (row,) = sensitivity_of(fit, drawn).to_dict("records")
+    assert np.isnan(row["prior_sensitivity"])
+    assert row["diagnosis"] == NOT_RELIABLE
 
 
 def test_without_a_log_likelihood_it_is_refused() -> None:

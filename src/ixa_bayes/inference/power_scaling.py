@@ -42,7 +42,7 @@ COLUMNS: Final[Mapping[str, str]] = {
     "pareto_k_prior": "Pareto k of the weights that stand for another prior; above 0.7 they cannot be relied on",
     "pareto_k_likelihood": "the same of the weights that stand for more data",
     "diagnosis": f"`{OK}`; `{CONFLICT}`: both sensitivities reach {THRESHOLD}; `{STRONG_PRIOR}`: only that to the "
-    f"prior does; `{NOT_RELIABLE}`: a Pareto k is above {HIGH_PARETO_K}",
+    f"prior does; `{NOT_RELIABLE}`: a Pareto k is above {HIGH_PARETO_K}, or the draws are all alike",
 }
 _LOWER_LEVEL: Final = ("z", "z_shrunk", "lambda", "phi", CHANGE_Z)
 """Parameters whose distribution other parameters set: the priors of those are what an analyst states, and is scaled."""
@@ -88,7 +88,8 @@ def sensitivity_of(fit: SurvivalFit, drawn: Iterable[tuple[Row, xr.DataArray]]) 
     rows, draws = [], {}
     for position, (row, values) in enumerate(drawn):
         rows.append(row)
-        draws[str(position)] = xr.ufuncs.log(values) if _is_unbounded(row) else values
+        with np.errstate(divide="ignore"):
+            draws[str(position)] = xr.ufuncs.log(values) if _is_unbounded(row) else values
     evidence = dict(zip(EVIDENCE, (fit.question.cohort.evidence_kind, ""), strict=True))
     moved = {name: _sensitivity(xr.Dataset(draws), density, name) for name, density in joint.items()}
     return pd.DataFrame(
@@ -159,7 +160,8 @@ def _judged(prior: float, likelihood: float, high: Mapping[str, float]) -> Row:
 def _sensitivity(draws: xr.Dataset, density: xr.DataArray, component: str) -> dict[str, float]:
     """ArviZ's power-scaling sensitivity of each variable to one component, which it takes as a group."""
     tree = xr.DataTree.from_dict({"posterior": draws, f"log_{component}": density.to_dataset(name="joint")})
-    found = az.psense(tree, group=component, alphas=ALPHAS, sample_dims=["chain", "draw"])
+    with np.errstate(divide="ignore", invalid="ignore"):  # draws that are all alike have no distance
+        found = az.psense(tree, group=component, alphas=ALPHAS, sample_dims=["chain", "draw"])
     return {str(name): float(value) for name, value in found.items()}
 
 

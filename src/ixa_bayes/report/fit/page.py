@@ -14,6 +14,7 @@ from ixa_bayes.report.fit import crosscheck_tables as other_methods
 from ixa_bayes.report.fit import tables as fit_tables
 from ixa_bayes.report.fit.over_time import changing_factors, over_time_table
 from ixa_bayes.report.fit.results import FitResults, allowed_divergent_share
+from ixa_bayes.report.fit.sensitivity import sensitivity_table, sensitivity_words
 from ixa_bayes.report.fit.summary import fit_findings, unknown_counts
 from ixa_bayes.report.fit.words import CLEAR, LEANS, FitWords, attempts_words
 from ixa_bayes.report.rendering import environment, inline
@@ -77,6 +78,7 @@ def render_fit_page(results: FitResults, figures: Sequence[DrawnFigure]) -> str:
             provenance=results.provenance,
             diagnostics=diagnostics,
             number_text=number_text,
+            sensitivity=sensitivity_words(results),
             own_event=competing.get("own_event", ""),
             competing_event=competing.get("competing_event", ""),
             competing_counts=competing.get("competing_counts_as") == "event",
@@ -107,5 +109,6 @@ def _tables(results: FitResults) -> dict[str, DisplayTable | None]:
         "patients": fit_tables.patient_table(results),
         "priors": fit_tables.prior_table(results),
         "implied": fit_tables.implied_table(results),
+        "sensitivity": sensitivity_table(results),
         "diagnostics": fit_tables.diagnostics_table(results),
     }

@@ -1,15 +1,12 @@
 """What one fit of a survival model found, beside the frequentist answers: all that files, figures and the page show."""
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-import arviz as az
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from ixa_bayes.cohort.summary import SMALL_CELL
 from ixa_bayes.crosscheck.curves import curve_table
@@ -23,10 +20,13 @@ from ixa_bayes.inference.diagnostics import (
     MIN_E_BFMI,
     MIN_ESS,
 )
-from ixa_bayes.inference.survival import LOG_LIKELIHOOD, SurvivalFit
-from ixa_bayes.inference.survival_tables import estimand_table
+from ixa_bayes.inference.leave_one_out import leave_one_out
+from ixa_bayes.inference.power_scaling import COLUMNS as SENSITIVITY_COLUMNS
+from ixa_bayes.inference.power_scaling import sensitivity_of
+from ixa_bayes.inference.survival import SurvivalFit
+from ixa_bayes.inference.survival_tables import EVIDENCE, estimand_draws, table_of
 from ixa_bayes.models.analysis import ModelFile
-from ixa_bayes.models.survival_rows import ROW, SurvivalRows
+from ixa_bayes.models.survival_rows import SurvivalRows
 from ixa_bayes.report.fit.incidence import incidence_of
 from ixa_bayes.report.record import Provenance
 
@@ -68,6 +68,8 @@ class FitResults:
         What the priors imply for patients; see ``survival_prior.implied_by_prior``.
     estimands : pd.DataFrame
         Columns of ``survival_tables.COLUMNS``.
+    sensitivity : pd.DataFrame
+        Columns of ``power_scaling.COLUMNS``; without rows where the log-likelihood of patients was not kept.
     crosscheck : pd.DataFrame
         Columns of ``crosscheck.table.COLUMNS``, with ``evidence_kind``.
     curves : pd.DataFrame
@@ -88,6 +90,7 @@ class FitResults:
     model: ModelFile
     implied: pd.DataFrame
     estimands: pd.DataFrame
+    sensitivity: pd.DataFrame
     crosscheck: pd.DataFrame
     curves: pd.DataFrame
     patients: pd.DataFrame
@@ -119,11 +122,13 @@ def fit_results(
         Whether Kaplan-Meier numbers of real patients are told where fewer than five are at risk.
     """
     kept_back = fit.question.cohort.evidence_kind == "patients" and not show_small_cells
+    drawn, known = list(estimand_draws(fit)), "log_likelihood" in fit.posterior.children
     return FitResults(
         fit=fit,
         model=model,
         implied=implied,
-        estimands=estimand_table(fit),
+        estimands=table_of(fit, drawn),
+        sensitivity=sensitivity_of(fit, drawn) if known else pd.DataFrame(columns=[*SENSITIVITY_COLUMNS, *EVIDENCE]),
         crosscheck=crosscheck_of(fit, kept_back=kept_back),
         curves=curves_of(fit, kept_back=kept_back),
         patients=patients_of(fit, kept_back=kept_back),
@@ -372,18 +377,10 @@ def _loo(fit: SurvivalFit) -> dict[str, float]:
     """PSIS-LOO: terms of single patients, summed with the frequency weights."""
     if "log_likelihood" not in fit.posterior.children or fit.question.unit_weight.size < 2:
         return {}
-    with warnings.catch_warnings():  # a high Pareto k is counted in the table, where readers look
-        warnings.filterwarnings("ignore", message="Estimated shape parameter of Pareto")
-        loo, weight = az.loo(fit.posterior, var_name=LOG_LIKELIHOOD, pointwise=True), fit.question.unit_weight
-    terms, high = loo.elpd_i.to_numpy(), loo.pareto_k.to_numpy() > GOOD_PARETO_K
-    draws = fit.posterior["log_likelihood"][LOG_LIKELIHOOD]
-    n_draws = draws.sizes["chain"] * draws.sizes["draw"]
-    density = logsumexp(draws.transpose("chain", "draw", ROW).to_numpy(), axis=(0, 1)) - np.log(n_draws)
-    mean = float(weight @ terms) / weight.sum()
-    variance = float(weight @ (terms - mean) ** 2) / weight.sum()
+    loo = leave_one_out(fit)
     return {
-        "elpd_loo": float(weight @ terms),
-        "se_elpd_loo": float(np.sqrt(weight.sum() * variance)),
-        "p_loo": float(weight @ (density - terms)),
-        "n_pareto_k_above_0.7": float(weight @ high),
+        "elpd_loo": float(loo.elpd),
+        "se_elpd_loo": float(loo.se),
+        "p_loo": float(loo.p),
+        "n_pareto_k_above_0.7": float((loo.pareto_k > GOOD_PARETO_K).sum()),
     }

@@ -8,6 +8,7 @@ from ixa_bayes.inference.attempts import attempts_of
 from ixa_bayes.report.display import evidence_words, records_of
 from ixa_bayes.report.fit.over_time import over_time_findings
 from ixa_bayes.report.fit.results import NOT_KNOWN, FitResults
+from ixa_bayes.report.fit.sensitivity import NO_DEPENDENCE, NOT_COMPUTED, sensitivity_words
 from ixa_bayes.report.fit.tables import count_of, sizes_of, total_of
 from ixa_bayes.report.fit.words import (
     CLEAR,
@@ -155,13 +156,14 @@ def _reliance(results: FitResults) -> Iterator[SummaryFinding]:
         else ""
     )
     again = attempts_words(attempts_of(results.fit.posterior))
+    depends = [told for told in sensitivity_words(results) if told not in (NO_DEPENDENCE, NOT_COMPUTED)]
     if verdict.ok:
         headline, text = "The sampler converged", "R-hat, effective sample sizes, E-BFMI and divergences all pass."
     else:
         headline, text = "The sampler did not converge: do not use these numbers", "What missed its threshold:"
     yield SummaryFinding(
         headline=headline,
-        text=text + influence + (f" {again}" if again else ""),
+        text=" ".join([text + influence, *([again] if again else []), *depends]),
         items=verdict.reasons[:MOST_NAMED],
         target="checks",
         links=(),

@@ -1,0 +1,91 @@
+"""How far a fit's numbers depend on its priors and on its patients, as a report tells it."""
+
+from typing import Any, Final
+
+import numpy as np
+
+from ixa_bayes.inference.power_scaling import CONFLICT, NOT_RELIABLE, STRONG_PRIOR
+from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, records_of
+from ixa_bayes.report.fit.over_time import interval_words
+from ixa_bayes.report.fit.results import FitResults
+from ixa_bayes.report.fit.tables import fit_table
+from ixa_bayes.report.fit.words import FitWords
+
+NOT_COMPUTED: Final = "The log-likelihood of single patients was not kept, so sensitivity to it was not computed."
+NO_DEPENDENCE: Final = "No hazard ratio depends much on its prior (power scaling)."
+_SAID: Final = {
+    CONFLICT: "Prior and patients disagree (power scaling): {names}.",
+    STRONG_PRIOR: "The prior says more than the patients (power scaling): {names}.",
+    NOT_RELIABLE: "How far the prior matters cannot be told by reweighting (power scaling): {names}.",
+}
+
+type Record = dict[str, Any]
+
+
+def sensitivity_words(results: FitResults) -> list[str]:
+    """Which hazard ratios depend on the prior, a sentence for each way in which they may."""
+    table, words = results.sensitivity, FitWords(results.fit.question)
+    ratios = table[table["estimand"] == "hazard_ratio"]
+    if ratios.empty:
+        return [] if len(table) else [NOT_COMPUTED]
+    told = []
+    for diagnosis, sentence in _SAID.items():
+        rows = records_of(ratios[ratios["diagnosis"] == diagnosis])
+        if rows:
+            names = "; ".join(words.comparison(row["factor"], row["level"]) for row in rows)
+            told.append(sentence.format(names=names))
+    return told or [NO_DEPENDENCE]
+
+
+def sensitivity_table(results: FitResults) -> DisplayTable:
+    """Sensitivity of every estimand to the priors and to the patients, with its diagnosis."""
+    words = FitWords(results.fit.question)
+    rows = []
+    for row in records_of(results.sensitivity):
+        values = [f"{row[name]:.2f}" for name in ("prior_sensitivity", "likelihood_sensitivity")]
+        rows.append(DisplayRow((_name(results, row), *values, row["diagnosis"]), group=_group(words, row)))
+    highest = results.sensitivity[["pareto_k_prior", "pareto_k_likelihood"]].to_numpy(dtype=float).max(initial=-np.inf)
+    reweighting = f" Largest Pareto k of the reweighting: {highest:.2f}." if rows else ""
+    return fit_table(
+        rows,
+        [
+            Column("Of what"),
+            Column("To the priors", numeric=True),
+            Column("To the patients", numeric=True),
+            Column("Diagnosis"),
+        ],
+        results=results,
+        anchor="table-sensitivity",
+        caption=f"Sensitivity: how fast each number moves if the priors, or the patients, weigh more.{reweighting}",
+        missing=NOT_COMPUTED,
+        file="sensitivity.csv",
+    )
+
+
+def _group(words: FitWords, row: Record) -> str:
+    if row["population"] == "each":
+        return "Hazard ratios"
+    return words.factor(row["factor"]) if row["factor"] else "All patients"
+
+
+def _name(results: FitResults, row: Record) -> str:
+    """What an estimand is of, within its group."""
+    words, estimand, time = FitWords(results.fit.question), str(row["estimand"]), float(row["time"])
+    if estimand == "change_sd":
+        return f"{words.factor(row['factor'])}: standard deviation of a year's change"
+    if row["population"] == "each":
+        name = words.comparison(row["factor"], row["level"])
+        if estimand == "hazard_ratio_in_interval":
+            return f"{name}, {interval_words(results, time)}"
+        return f"{name}, last interval over first" if estimand == "hazard_ratio_change" else name
+    what = {
+        "survival": f"event-free at {time:g} months",
+        "survival_difference": f"difference event-free at {time:g} months",
+        "median": "median",
+        "rmst": f"mean up to {time:g} months",
+        "rmst_difference": f"difference in means up to {time:g} months",
+    }[estimand]
+    if not row["factor"]:
+        return what
+    where = words.comparison if estimand.endswith("_difference") else words.group
+    return f"{where(row['factor'], row['level'])}, {what}"
