@@ -184,7 +184,7 @@ def posterior_ranks(
 
     def refit(data: object, seed: int) -> Draws:
         progress(len(divergent), replicates)
-        question = cast("_Replicate", data).both
+        question = cast("Replicate", data).both
         drawn = sample(survival_program(question.structure), question.data(), settings=settings, seed=seed, cores=cores)
         divergent.append(float(drawn["sample_stats"]["diverging"].mean()))
         every = np.linspace(0, CHAINS * DRAWS - 1, RANKED_AMONG).round().astype(int)
@@ -194,9 +194,9 @@ def posterior_ranks(
         }
 
     ranks = simulate_ranks(
-        lambda rng: _simulate(fit, rng),
+        lambda rng: simulate_replicate(fit, rng),
         refit,
-        lambda draws, data: _quantities(_dataset(draws, fit), cast("_Replicate", data), fit),
+        lambda draws, data: _quantities(_dataset(draws, fit), cast("Replicate", data), fit),
         n_replicates=replicates,
         seed=seed,
         corruptions=corruptions,
@@ -206,8 +206,16 @@ def posterior_ranks(
 
 
 @dataclass(frozen=True, eq=False)
-class _Replicate:
-    """A simulated cohort, alone and together with the one it is like."""
+class Replicate:
+    """A simulated cohort.
+
+    Attributes
+    ----------
+    simulated : SurvivalQuestion
+        The model asked of it alone.
+    both : SurvivalQuestion
+        The model asked of it and of the cohort that it is like, together.
+    """
 
     simulated: SurvivalQuestion
     both: SurvivalQuestion
@@ -228,8 +236,8 @@ def _check(fit: SurvivalFit, replicates: int) -> None:
         raise InputError(problems)
 
 
-def _simulate(fit: SurvivalFit, rng: np.random.Generator) -> tuple[Draws, _Replicate]:
-    """Parameters from the posterior, and the cohort that they make."""
+def simulate_replicate(fit: SurvivalFit, rng: np.random.Generator) -> tuple[Draws, Replicate]:
+    """Parameters from the posterior of a fit, and a cohort of the same patients that they make."""
     posterior = fit.posterior["posterior"].to_dataset()
     chain, draw = (rng.integers(posterior.sizes[dim], size=1) for dim in ("chain", "draw"))
     truth = posterior.isel(chain=chain, draw=draw)
@@ -238,7 +246,7 @@ def _simulate(fit: SurvivalFit, rng: np.random.Generator) -> tuple[Draws, _Repli
     design = replace(
         question.design, matrix=pd.concat([question.design.matrix, simulated.design.matrix], ignore_index=True)
     )
-    return _arrays(truth), _Replicate(simulated, _of(question, design, _joined(question.rows, simulated.rows)))
+    return _arrays(truth), Replicate(simulated, _of(question, design, _joined(question.rows, simulated.rows)))
 
 
 def _another_cohort(fit: SurvivalFit, truth: xr.Dataset, rng: np.random.Generator) -> SurvivalQuestion:
@@ -308,7 +316,7 @@ def _joined(one: SurvivalRows, other: SurvivalRows) -> SurvivalRows:
     )
 
 
-def _quantities(parameters: xr.Dataset, data: _Replicate, fit: SurvivalFit) -> Draws:
+def _quantities(parameters: xr.Dataset, data: Replicate, fit: SurvivalFit) -> Draws:
     """All that is ranked: the parameters, and the joint log-likelihood of all patients and of the simulated ones."""
     found: dict[str, NDArray[np.float64]] = {}
     # b0 is a function of the other two parameters of a Weibull law, under whatever prior.
