@@ -14,8 +14,8 @@ from ixa_bayes.report.fit.words import FitWords
 NOT_COMPUTED: Final = "The log-likelihood of single patients was not kept, so sensitivity to it was not computed."
 NO_DEPENDENCE: Final = "No hazard ratio depends much on its prior (power scaling)."
 _SAID: Final = {
-    CONFLICT: "Prior and patients disagree (power scaling): {names}.",
-    STRONG_PRIOR: "The prior says more than the patients (power scaling): {names}.",
+    CONFLICT: "Prior and patients may disagree (power scaling): {names}.",
+    STRONG_PRIOR: "The prior may say more than the patients (power scaling): {names}.",
     NOT_RELIABLE: "How far the prior matters cannot be told by reweighting (power scaling): {names}.",
 }
 
