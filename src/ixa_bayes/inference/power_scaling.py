@@ -41,9 +41,9 @@ COLUMNS: Final[Mapping[str, str]] = {
     "likelihood_sensitivity": "the same when every patient weighs more",
     "pareto_k_prior": "Pareto k of the weights that stand for another prior; above 0.7 they cannot be relied on",
     "pareto_k_likelihood": "the same of the weights that stand for more data",
-    "diagnosis": f"`{OK}`; `{CONFLICT}`: both sensitivities reach {THRESHOLD}, so that prior and patients may disagree; "
-    f"`{STRONG_PRIOR}`: only that to the prior does; `{NOT_RELIABLE}`: a Pareto k is above {HIGH_PARETO_K}, or the draws "
-    "are all alike",
+    "diagnosis": f"`{OK}`; `{CONFLICT}`: both sensitivities reach {THRESHOLD}, so the two may disagree; "
+    f"`{STRONG_PRIOR}`: only that to the prior does; `{NOT_RELIABLE}`: a Pareto k is above {HIGH_PARETO_K}, or the "
+    "draws are all alike",
 }
 _LOWER_LEVEL: Final = ("z", "z_shrunk", "lambda", "phi", CHANGE_Z)
 """Parameters whose distribution other parameters set: the priors of those are what an analyst states, and is scaled."""
