@@ -51,6 +51,8 @@ CUTS = {"law": "piecewise_exponential", "cuts": [6.0, 12.0, 24.0]}
 
 HORSESHOE = {"kind": "horseshoe", "covariates": list(N_WITH), "global_scale": 0.3, "slab_scale": 1.0, "source": "test"}
 R2D2 = {"kind": "r2d2", "covariates": list(N_WITH), "r2_mean": 0.3, "r2_precision": 5.0, "source": "test"}
+CHANGING = ("triple_class_refractory", "extramedullary_disease")
+"""The two smallest groups, whose ratios have priors of different families."""
 TESTED = "high_risk_cytogenetics"
 N_NOT_TESTED = 40
 
@@ -66,6 +68,8 @@ class _Case:
         Whether events are looked for at monthly visits.
     shrinkage : dict, optional
         The joint prior of all log hazard ratios, instead of one prior for each.
+    changing : tuple of str
+        Factors whose effect changes over time.
     untested : bool
         Whether some patients have no cytogenetics, which are then summed out.
     target_accept, max_divergent_share : float
@@ -74,6 +78,7 @@ class _Case:
     baseline: dict[str, Any]
     monthly: bool = False
     shrinkage: dict[str, Any] | None = None
+    changing: tuple[str, ...] = ()
     untested: bool = False
     target_accept: float = 0.9
     max_divergent_share: float = MAX_DIVERGENT_SHARE
@@ -86,6 +91,8 @@ CASES = {
 }
 if FULL:
     CASES["weibull"] = _Case(SHAPE | MEDIAN)
+    CASES["non_proportional"] = _Case(CUTS | MEDIAN, changing=CHANGING)
+    CASES["non_proportional_monthly"] = _Case(CUTS | MEDIAN, monthly=True, changing=CHANGING)
     CASES["missing"] = _Case(SHAPE | MEDIAN, untested=True)
     for kind, joint in (("horseshoe", HORSESHOE), ("r2d2", R2D2)):
         CASES[kind] = _Case(
@@ -109,6 +116,8 @@ def _question(name: str) -> SurvivalQuestion:
     table = table.assign(os_time=rng.uniform(8, 42, N_PATIENTS), os_event=0, os_entry=entry)
     priors = {} if case.shrinkage else PRIORS
     covariates: dict[str, dict[str, Any]] = {factor: {"prior": priors[factor]} if priors else {} for factor in N_WITH}
+    for factor in case.changing:
+        covariates[factor]["walk"] = {"scale": 0.8, "source": "test"}
     if case.untested:
         covariates[TESTED]["missing"] = "marginalise"
     content = {"kind": "survival", "name": name, "title": name, "endpoint": "os", "baseline": case.baseline}
@@ -165,10 +174,25 @@ class _Calibration:
         for name, values in parameters.drop_vars(["log_hazard_ratio", "shape", "log_rate"], errors="ignore").items():
             flat = values.isel(chain=0).to_numpy().reshape(values.sizes["draw"], -1)
             found |= {f"{name}_{index}": column for index, column in enumerate(flat.T)}
+        if CASES[self.name].changing:
+            found |= _change_by_events(parameters, question)
         triple = question.design.matrix["triple_class_refractory"].to_numpy() == 1
         surplus = int((question.rows.event | question.rows.between)[triple].sum()) - 15
         product = found["triple_class_refractory"] * surplus
         return found | {"log_likelihood": joint.isel(chain=0).to_numpy(), "effect_by_events": product}
+
+
+def _change_by_events(parameters: xr.Dataset, question: SurvivalQuestion) -> Draws:
+    """A change of effect that counts for or against the late events of its group, for each factor that may change."""
+    ratios, rows = parameters["log_hazard_ratio_over_time"].isel(chain=0), question.rows
+    seen = rows.event | rows.between
+    early, late = seen & (rows.upper <= CUTS["cuts"][0]), seen & (rows.upper > CUTS["cuts"][1])
+    found = {}
+    for name in ratios["changing"].to_numpy().tolist():
+        group = (question.design.matrix[name] == 1).to_numpy()
+        change = (ratios.isel(interval=-1) - ratios.isel(interval=0)).sel(changing=name)
+        found[f"{name}_change_by_events"] = change.to_numpy() * (int(late[group].sum()) - int(early[group].sum()) + 0.5)
+    return found
 
 
 def _with_covariates(question: SurvivalQuestion, parameters: xr.Dataset, rng: np.random.Generator) -> pd.DataFrame:
@@ -208,7 +232,9 @@ class _Fitting:
 
 
 def _sign_flipped(draws: Draws, rng: np.random.Generator) -> Draws:
-    return dict(draws) | {name: -draws[name] for name in ("normal", "student_t", "z_shrunk") if name in draws}
+    return dict(draws) | {
+        name: -draws[name] for name in ("normal", "student_t", "z_shrunk", "change_z") if name in draws
+    }
 
 
 def _half_width(draws: Draws, rng: np.random.Generator) -> Draws:
@@ -216,6 +242,10 @@ def _half_width(draws: Draws, rng: np.random.Generator) -> Draws:
     if "walk_sd" in draws:
         halved["walk_sd"] = np.sqrt(draws["walk_sd"] * np.exp(np.log(draws["walk_sd"]).mean()))
     return halved
+
+
+def _change_reversed(draws: Draws, rng: np.random.Generator) -> Draws:
+    return dict(draws) | {"change_z": -draws["change_z"]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,6 +264,12 @@ def _run(name: str) -> _Run:
         "prior_returned": lambda draws, rng: _prior(calibration.question, RANKED_AMONG, rng),
         "half_width": _half_width,
     }
+    if CASES[name].changing:
+        corruptions["change_reversed"] = _change_reversed
+        corruptions["change_ignored"] = lambda draws, rng: {
+            **draws,
+            **{part: _prior(calibration.question, RANKED_AMONG, rng)[part] for part in ("change_sd", "change_z")},
+        }
     ranks = simulate_ranks(
         calibration.simulate,
         fitting,
@@ -254,8 +290,17 @@ def test_ranks_are_uniform(name: str) -> None:
     assert np.mean(run.fitting.divergent) <= CASES[name].max_divergent_share
 
 
-@pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("corruption", ["sign_flipped", "prior_returned", "half_width"])
+WRONG = [
+    (name, corruption)
+    for name, case in CASES.items()
+    for corruption in (
+        *("sign_flipped", "prior_returned", "half_width"),
+        *(("change_reversed", "change_ignored") if case.changing else ()),
+    )
+]
+
+
+@pytest.mark.parametrize(("name", "corruption"), WRONG)
 def test_wrong_posteriors_are_rejected(name: str, corruption: str) -> None:
     parts = blocks(_run(name).ranks[corruption], SEEDS)
     assert sum(not judge_ranks(part, n_draws=RANKED_AMONG).uniform for part in parts) >= 9
