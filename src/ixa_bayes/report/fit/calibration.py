@@ -1,6 +1,7 @@
 """``ixa-bayes calibrate``: from a fit's folder to the calibration of its posteriors, in a folder of its own."""
 
 import hashlib
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ FOLDER: Final = "calibration"
 TABLE: Final = "calibration.csv"
 RANKS: Final = "ranks.csv"
 PANELS: Final = 3
+TITLE_WIDTH: Final = 34
+"""Characters of a panel's title in a line."""
 _IN_EVERY: Final = {
     "evidence_kind": "what the fit rests on: `patients`, `simulated`, `pseudo_cohort` or `digitised`",
     "ledger_rows": "printed statistics that it rests on: none",
@@ -138,19 +141,22 @@ def _drawn(sbc: SBCResult, evidence_kind: str) -> DrawnFigure:
     names = list(sbc.outside.index)
     columns, n_ranks = min(PANELS, len(names)), len(sbc.ranks)
     lines = -(-len(names) // columns)
-    drawing = MatplotlibFigure(figsize=(WIDTH, 0.35 + 1.25 * lines), layout="constrained")
+    drawing = MatplotlibFigure(figsize=(WIDTH, 0.5 + 1.3 * lines), layout="constrained")
     panels = drawing.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
     at = np.arange(1, sbc.n_draws + 1) / (sbc.n_draws + 1)
     tail = float(sbc.outside["limit"].iloc[0]) / 2
     band = tuple(bound / n_ranks - at for bound in (binom.ppf(tail, n_ranks, at), binom.isf(tail, n_ranks, at)))
-    for axes, name in zip(panels, names, strict=False):
+    for place, (axes, name) in enumerate(zip(panels, names, strict=False)):
         counts = np.bincount(sbc.ranks[name], minlength=sbc.n_draws + 1).cumsum()[:-1]
         calibration_plot(at, counts / n_ranks - at, axes, band=(band[0], band[1]))
         mark = "" if not sbc.outside.loc[name, "rejected"] else " (rejected)"
-        axes.set_title(f"{str(name).replace('log_hazard_ratio', 'log HR')}{mark}", loc="left", color=INK, fontsize=6.5)
-        axes.tick_params(labelsize=6.5)
+        title = textwrap.fill(f"{str(name).replace('log_hazard_ratio', 'log HR')}{mark}", TITLE_WIDTH)
+        axes.set_title(title, loc="left", color=INK, fontsize=6.5)
+        axes.tick_params(labelsize=6.5, labelbottom=place + columns >= len(names))
     for axes in panels[len(names) :]:
         axes.set_visible(False)
+    drawing.supxlabel("rank of the true value, as a share of the draws", fontsize=8, color=INK)
+    drawing.supylabel("share of ranks below, less what is expected", fontsize=8, color=INK)
     rejected = ", ".join(sbc.rejected) or "none"
     return export(
         Figure(
