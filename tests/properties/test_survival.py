@@ -26,7 +26,8 @@ from ixa_bayes.models.survival_rows import survival_rows
 FloatArray = np.ndarray
 
 CUTS = (3.0, 8.0, 20.0)
-LAWS = ("weibull", "piecewise", "walk")
+LAWS = ("weibull", "piecewise", "walk", "changing")
+"""``changing``: piecewise, and the marker's effect changes over time."""
 EXAMPLES = settings(max_examples=20)
 laws = st.sampled_from(LAWS)
 seeds = st.integers(0, 2**32 - 1)
@@ -37,7 +38,8 @@ def _baseline(law: str, *, scale: float = 1.0) -> dict[str, Any]:
     median = {"median": {"months": 12.0 * scale, "log_sd": 0.8, "source": "test"}}
     if law == "weibull":
         return {"law": "weibull", "shape": {"median": 1.2, "log_sd": 0.4, "source": "test"}} | median
-    walk = {"walk": {"scale": 0.6 / np.sqrt(scale), "source": "test"}} if law == "walk" else {}
+    steps = {"scale": 0.6 / np.sqrt(scale), "source": "test"}
+    walk = {"walk": {"walk": steps}, "changing": {"marker_walk": steps}}.get(law, {})
     return {"law": "piecewise_exponential", "cuts": [cut * scale for cut in CUTS]} | median | walk
 
 
@@ -56,6 +58,9 @@ AGE = {
 def _question(
     table: pd.DataFrame, baseline: dict[str, Any], *, marker: dict[str, Any] = MARKER, age: dict[str, Any] = AGE
 ) -> SurvivalQuestion:
+    if "marker_walk" in baseline:
+        marker = marker | {"walk": baseline["marker_walk"]}
+        baseline = {key: value for key, value in baseline.items() if key != "marker_walk"}
     content = {"kind": "survival", "name": "m", "title": "t", "endpoint": "os", "baseline": baseline}
     analysis = SurvivalAnalysis.model_validate(content | {"covariates": {"marker": marker, "age": age}})
     return question_of(analysis, read_cohort(table))
@@ -150,9 +155,8 @@ def test_which_value_of_a_binary_covariate_is_called_one_does_not_matter(
         marker={"prior": _normal(-0.4, 0.7), "centre": 1 - centre},
     )
     draws = _parameters(question, seed)
-    np.testing.assert_allclose(
-        _posterior(flipped, draws.assign(normal=-draws["normal"])), _posterior(question, draws), rtol=1e-9
-    )
+    written = draws.assign({name: -draws[name] for name in ("normal", "change_z") if name in draws})
+    np.testing.assert_allclose(_posterior(flipped, written), _posterior(question, draws), rtol=1e-9)
 
 
 @EXAMPLES
@@ -189,6 +193,20 @@ def test_moving_the_reference_profile_moves_the_baseline(
 
 
 @EXAMPLES
+@given(tables(), seeds, st.floats(0, 1))
+def test_moving_the_reference_of_a_changing_effect_moves_each_intervals_hazard(
+    table: pd.DataFrame, seed: int, centre: float
+) -> None:
+    question = _question(table, _baseline("changing"))
+    moved = _question(table, _baseline("changing"), marker=MARKER | {"centre": centre})
+    draws = _parameters(question, seed)
+    over_time = parameters_of(draws, question)["log_hazard_ratio_over_time"].isel(changing=0, drop=True)
+    added = draws["log_hazard"].copy(data=over_time.to_numpy() * centre)
+    written = draws.assign(log_hazard=draws["log_hazard"] + added)
+    np.testing.assert_allclose(_likelihood(moved, written), _likelihood(question, draws), rtol=1e-9)
+
+
+@EXAMPLES
 @given(laws, tables(), seeds, st.floats(0.05, 5))
 def test_the_unit_of_time_does_not_matter(law: str, table: pd.DataFrame, seed: int, scale: float) -> None:
     """Times, cut-points and priors in another unit: the density changes by the units of its exact events alone."""
@@ -199,11 +217,12 @@ def test_the_unit_of_time_does_not_matter(law: str, table: pd.DataFrame, seed: i
     substitution = 0.0
     if law == "weibull":
         written = draws.assign(level=draws["level"] + np.log(scale))
-    elif law == "piecewise":
-        written = draws.assign(log_hazard=draws["log_hazard"] - np.log(scale))
     else:
-        written = draws.assign(level=draws["level"] - np.log(scale), walk_sd=draws["walk_sd"] / np.sqrt(scale))
-        substitution = -np.log(scale) / 2
+        level, sd = {"walk": ("level", "walk_sd"), "changing": ("log_hazard", "change_sd")}.get(law, ("log_hazard", ""))
+        written = draws.assign({level: draws[level] - np.log(scale)})
+        if sd:
+            written = written.assign({sd: draws[sd] / np.sqrt(scale)})
+            substitution = -np.log(scale) / 2
     n_exact = int(question.rows.weight[question.rows.event].sum())
     found = _posterior(rescaled, written) + n_exact * np.log(scale) + substitution
     np.testing.assert_allclose(found, _posterior(question, draws), rtol=1e-8, atol=1e-8)

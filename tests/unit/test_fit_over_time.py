@@ -1,8 +1,13 @@
 """The report on effects that change over time: figure, table, page and first screen; none of it without them."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
+from ixa_bayes.inference.survival_file import fit_of, save_fit
+from ixa_bayes.inference.survival_tables import estimand_table
 from ixa_bayes.report.drawing import DrawnFigure
 from ixa_bayes.report.fit.figures import draw_fit
 from ixa_bayes.report.fit.over_time import (
@@ -16,6 +21,7 @@ from ixa_bayes.report.fit.over_time import (
 from ixa_bayes.report.fit.over_time_figures import step_band
 from ixa_bayes.report.fit.page import render_fit_page
 from ixa_bayes.report.fit.results import FitResults
+from ixa_bayes.report.fit.run import fit_headlines
 from ixa_bayes.report.fit.summary import fit_findings
 from ixa_bayes.report.fit.tables import hazard_ratio_table, implied_table, prior_table
 from ixa_bayes.report.fit.words import estimate_text
@@ -140,6 +146,21 @@ def test_the_prior_of_a_change_is_told(results: FitResults) -> None:
     assert all("half-normal, scale 0.7" in words for _, words, _ in told)
     groups = [name for name, _ in implied_table(results).groups]
     assert "Hazard ratio in the last interval over the first" in groups
+
+
+def test_the_command_tells_a_mean_as_one(results: FitResults) -> None:
+    lines = fit_headlines(results)
+    assert sum("hazard ratio, mean over time, " in line for line in lines) == 3
+    assert sum("mean over time" in line and line.startswith(("marker", "stage")) for line in lines) == 3
+
+
+def test_a_fit_is_read_back_with_its_effects_over_time(results: FitResults, tmp_path: Path) -> None:
+    save_fit(results.fit, tmp_path)
+    again = fit_of(results.fit.question, tmp_path)
+    pd.testing.assert_frame_equal(estimand_table(again), results.estimands)
+    assert set(again.convergence.table.index) == set(results.fit.convergence.table.index)
+    judged_of_change = [name for name in again.convergence.table.index if str(name).startswith("change_")]
+    assert judged_of_change == ["change_sd[marker]", "change_sd[stage]"]
 
 
 def test_without_effects_that_change_nothing_is_said_of_them() -> None:

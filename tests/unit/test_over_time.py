@@ -32,7 +32,7 @@ from ixa_bayes.inference.survival_estimands import (
     survival,
 )
 from ixa_bayes.inference.survival_parameters import log_prior, parameters_of, pointwise_log_likelihood
-from ixa_bayes.inference.survival_prior import implied_by_prior, prior_as_fit, prior_draws
+from ixa_bayes.inference.survival_prior import implied_by_prior, prior_as_fit, prior_draws, prior_of_program
 from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
 from ixa_bayes.inference.survival_simulation import simulate_times
 from ixa_bayes.inference.survival_tables import estimand_table
@@ -77,14 +77,18 @@ VISITS = [3.0, 3.0, 4.0, np.nan, np.nan, 6.5, 0.0, 6.0, 4.0, 0.25, 1.0, np.nan]
 
 
 def _question(
-    table: pd.DataFrame = TABLE, *, baseline: dict[str, Any] = BASELINE, covariates: dict[str, Any] = COVARIATES
+    table: pd.DataFrame = TABLE,
+    *,
+    baseline: dict[str, Any] = BASELINE,
+    covariates: dict[str, Any] = COVARIATES,
+    **more: Any,
 ) -> SurvivalQuestion:
     content = {"kind": "survival", "name": "m", "title": "t", "endpoint": "os", "baseline": baseline}
     description = {
         "columns": {"weight": "weight"} if "weight" in table else {},
         "covariates": {"stage": {"kind": "categorical", "levels": ["a", "b", "c"], "reference": "a"}},
     }
-    analysis = SurvivalAnalysis.model_validate(content | {"covariates": covariates})
+    analysis = SurvivalAnalysis.model_validate(content | {"covariates": covariates} | more)
     return question_of(analysis, read_cohort(table, description=description))
 
 
@@ -259,6 +263,26 @@ def test_a_stretch_of_time_has_the_effects_of_its_time() -> None:
     other = pointwise_log_likelihood(draws[1], _question(cut)).sum()
     assert float(other) == pytest.approx(float(one), rel=1e-12)
     assert _compiled(_question(cut), _point(RAW))[0] == pytest.approx(float(one), rel=1e-10)
+
+
+def test_it_goes_with_a_joint_prior_and_a_walk_of_the_log_hazards() -> None:
+    names = list(COVARIATES)
+    shrunk = {name: {key: v for key, v in own.items() if key != "prior"} for name, own in COVARIATES.items()}
+    content = {"shrinkage": {"kind": "horseshoe", "covariates": names, "source": "test"}}
+    baseline = BASELINE | {"walk": {"scale": 0.5, "source": "test"}}
+    question = _question(TABLES["visits"], baseline=baseline, covariates=shrunk, **content)
+    raw = prior_of_program(question, 1, np.random.default_rng(6))
+    positive = ("walk_sd", "change_sd", "tau", "lambda", "slab_squared")
+    point = {
+        (f"{name}_log__" if name in positive else str(name)): np.log(value) if name in positive else value
+        for name, value in ((name, values.to_numpy()[0, 0]) for name, values in raw.items())
+    }
+    parameters = parameters_of(raw, question)
+    likelihood, prior = _compiled(question, point)
+    terms = pointwise_log_likelihood(parameters, question)[0, 0].to_numpy()
+    assert likelihood == pytest.approx(float(terms @ question.rows.weight), rel=1e-10)
+    ours = sum(float(density.sum()) for density in log_prior(parameters, question).values())
+    assert prior == pytest.approx(ours, rel=1e-9)  # as of the joint prior alone
 
 
 def test_the_order_of_rows_and_counting_them_change_nothing() -> None:

@@ -171,18 +171,19 @@ def fit_headlines(results: FitResults) -> list[str]:
     again = attempts_words(attempts_of(results.fit.posterior))
     return [
         *(_median_line(row) for _, row in median.iterrows()),
-        *(_ratio_line(row) for _, row in ratios.loc[certainty].iterrows()),
+        *(_ratio_line(row, results) for _, row in ratios.loc[certainty].iterrows()),
         *([again] if again else []),
     ]
 
 
-def _ratio_line(row: pd.Series) -> str:
+def _ratio_line(row: pd.Series, results: FitResults) -> str:
     name = f"{row['factor']} {row['level']}" if row["level"] not in ("", "1") else str(row["factor"])
     error = float(row["mcse"])
     interval = interval_text(ratio_text(row["q025"], error), ratio_text(row["q975"], error))
     against = f" {row['comparator']}" if str(row["comparator"]).startswith("per ") else ""
+    over_time = ", mean over time," if row["factor"] in results.fit.question.changing else ""
     return (
-        f"{name}: hazard ratio{against} {ratio_text(row['median'], error)} (95% {interval}), "
+        f"{name}: hazard ratio{against}{over_time} {ratio_text(row['median'], error)} (95% {interval}), "
         f"P(HR > 1) {probability_text(row['p_gt_1'])}"
     )
 
