@@ -99,6 +99,22 @@ def test_patients_are_matched_in_the_cohorts_order(pair: dict[str, SurvivalFit])
     assert np.unique(terms).size == np.unique(alike).size
 
 
+def test_of_a_start_stop_table_patients_are_left_out_and_not_rows() -> None:
+    rng = np.random.default_rng(6)
+    time, change = rng.exponential(8, 30).round(2) + 0.5, rng.uniform(0.1, 0.4, 30).round(3)
+    shared = {"patient": np.arange(30), "weight": np.arange(30) % 2 + 1, "marker": 0, "stage": "a", "sex": "male"}
+    first = pd.DataFrame(shared | {"pfs_entry": 0.0, "pfs_time": change, "pfs_event": 0, "age": 60})
+    later = pd.DataFrame(shared | {"pfs_entry": change, "pfs_time": time, "pfs_event": 1, "age": 70})
+    table = pd.concat([first, later]).sort_values(["patient", "pfs_entry"], ignore_index=True)
+    fits = {"age": _fit(AGE, table), "none": _fit({}, table)}
+    found = compare(fits).set_index("fit")
+    assert (found["n_patients"] == 45).all()
+    for name, fit in fits.items():
+        loo = az.loo(fit.posterior, var_name=LOG_LIKELIHOOD, pointwise=True)
+        wanted = float(loo.elpd_i.to_numpy() @ (np.arange(30) % 2 + 1))
+        assert found.loc[name, "elpd_loo"] == pytest.approx(wanted, rel=1e-12)
+
+
 def test_fits_of_other_patients_are_refused(pair: dict[str, SurvivalFit]) -> None:
     first = {"age": pair["age"]}
     with pytest.raises(InputError, match="found 1 of them; two or more"):
