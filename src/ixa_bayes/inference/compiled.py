@@ -2,7 +2,8 @@
 
 Building and compiling a model takes seconds where sampling it takes a fraction of one. A program
 is therefore compiled the first time it is asked for and then only given other data and other
-prior numbers. Compiled programs do not pickle: a task that runs elsewhere compiles its own.
+prior numbers. Compiled programs do not pickle: a task that runs elsewhere compiles its own, or reads the machine
+code that another process left on the disk.
 """
 
 import os
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import ArrayLike
 from platformdirs import user_cache_path
+
+from ixa_bayes.inference.kept_code import compile_model
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -99,8 +102,6 @@ def cache_folder() -> Path:
 
 def _compile(name: str, build: Callable[[], "pm.Model"], free_dims: Collection[str]) -> Program:
     _point_pytensor_at_cache()
-    import nutpie  # here, because it takes seconds that commands without sampling need not pay
-
     model = build()
     shapes: dict[str, tuple[int | str, ...]] = {}
     for variable in model.data_vars:
@@ -109,8 +110,7 @@ def _compile(name: str, build: Callable[[], "pm.Model"], free_dims: Collection[s
         shapes[variable.name] = tuple(
             dim if dim in free_dims else length for dim, length in zip(dims, shape, strict=True)
         )
-    # nutpie's own cache=True never hits (its wrappers carry a new random key each time); PyTensor's does.
-    return Program(name, nutpie.compile_pymc_model(model, backend="numba"), shapes)
+    return Program(name, compile_model(model), shapes)
 
 
 def _point_pytensor_at_cache() -> None:
