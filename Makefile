@@ -7,6 +7,7 @@ RUN := $(UV) run --no-sync
 STAMP := .venv/.synced
 STUDY ?= zhou2026
 TEST_ARGS ?=
+BENCH ?=
 export IXA_BAYES_CACHE := $(CURDIR)/.cache
 export MPLBACKEND := agg
 
@@ -55,8 +56,9 @@ browser: $(STAMP)  ## Test the report in a real browser (installs Chromium where
 notebooks: $(STAMP)  ## Execute the notebooks
 	$(RUN) pytest -q -m notebook
 
-bench: $(STAMP)  ## Measure what commands cost
-	$(RUN) python -m benchmarks
+bench: $(STAMP)  ## Measure what commands and fits cost, beside bambi (BENCH="fits curve" for some sections)
+	$(UV) sync --locked --quiet --group bench
+	$(RUN) python -m benchmarks $(BENCH)
 
 calibrate: $(STAMP)  ## Calibration at full size (slow)
 	IXA_BAYES_CALIBRATION=full $(RUN) pytest -q -m calibration

@@ -2,12 +2,14 @@
 
 import os
 import resource
-import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.clock import Cost, middle
 
 REPEATS = 5
 AUDIT = ["audit", "zhou2026"]
@@ -27,25 +29,7 @@ COMMANDS = {
 }
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Seconds of one process, by the clock and by the processors.
-
-    Attributes
-    ----------
-    wall, cpu : float
-        The clock also counts what else the machine does; the processors' time hardly does.
-    """
-
-    wall: float
-    cpu: float
-
-
-def _cost(command: Sequence[str]) -> Cost:
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, env=os.environ)
-    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Cost(wall, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+FIT = ["fit", "pfs_weibull", "--cohort", "example_cohort", "--force", "--output"]
 
 
 def measure(commands: Mapping[str, Sequence[str]] = COMMANDS, *, repeats: int = REPEATS) -> list[str]:
@@ -54,17 +38,40 @@ def measure(commands: Mapping[str, Sequence[str]] = COMMANDS, *, repeats: int = 
     for _ in range(repeats):
         for name, command in commands.items():
             costs[name].append(_cost(command))
-    wall = {name: statistics.median(cost.wall for cost in found) for name, found in costs.items()}
-    cpu = {name: statistics.median(cost.cpu for cost in found) for name, found in costs.items()}
-    first = next(iter(commands))
+    return table(costs)
+
+
+def measure_fit(*, repeats: int = 3) -> list[str]:
+    """A whole ``fit`` in a process: with nothing kept on the disk, then with the machine code of the first run."""
+    sampler = [sys.executable, "-c", "import pymc, nutpie"]
+    costs: dict[str, list[Cost]] = {"python -c 'import pymc, nutpie'": [_cost(sampler) for _ in range(repeats)]}
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "ixa_bayes", *FIT, str(Path(folder) / "fit")]
+        kept = {"IXA_BAYES_CACHE": str(Path(folder) / "cache")}
+        costs["ixa-bayes fit pfs_weibull, the first ever"] = [_cost(command, kept)]
+        costs["ixa-bayes fit pfs_weibull, in a later process"] = [_cost(command, kept) for _ in range(repeats)]
+    return table(costs)
+
+
+def table(costs: Mapping[str, Sequence[Cost]]) -> list[str]:
+    """Median seconds of each command and its ratio to the first, as a Markdown table."""
+    first = middle(next(iter(costs.values())))
     lines = [
         "| command | median s | min to max s | of the first | CPU s | of the first |",
         "|---|---|---|---|---|---|",
     ]
     for name, found in costs.items():
         spread = f"{min(cost.wall for cost in found):.2f} to {max(cost.wall for cost in found):.2f}"
-        ratios = wall[name] / wall[first], cpu[name] / cpu[first]
+        cost = middle(found)
         lines.append(
-            f"| `{name}` | {wall[name]:.2f} | {spread} | {ratios[0]:.2f} | {cpu[name]:.2f} | {ratios[1]:.2f} |"
+            f"| `{name}` | {cost.wall:.2f} | {spread} | {cost.wall / first.wall:.2f} "
+            f"| {cost.cpu:.2f} | {cost.cpu / first.cpu:.2f} |"
         )
     return lines
+
+
+def _cost(command: Sequence[str], variables: Mapping[str, str] | None = None) -> Cost:
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | dict(variables or {}))
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Cost(wall, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)

@@ -3,15 +3,16 @@
 Cohorts like the index study's (126 patients, some 42 deaths, seven factors with its prevalences) are drawn from
 a Weibull proportional-hazards law of known hazard ratios, and every method estimates the log hazard ratio of
 the 15 patients with extramedullary disease, adjusted for the six other factors. Writes ``docs/small_subgroup.csv``.
+Half an hour of the processors: estimates are kept cohort by cohort, and a run that was stopped goes on where it was.
 """
 
 import argparse
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -56,11 +57,12 @@ HAZARD_RATIOS: Final = (1.0, 2.0, 4.0)
 """True ones of the small subgroup."""
 SAMPLER: Final = SamplerSettings(draws=300, tune=300, target_accept=0.9)
 OUTPUT: Final = Path(__file__).parents[1] / "docs" / "small_subgroup.csv"
+KEPT: Final = Path(__file__).parents[1] / "results" / "small_subgroup"
 
 FloatArray = NDArray[np.float64]
-_PRIOR: Final = {"kind": "normal", "mean": 0.0, "sd": 1.0, "source": "weakly informative"}
+PRIOR: Final = {"kind": "normal", "mean": 0.0, "sd": 1.0, "source": "weakly informative"}
 _MEDIAN: Final = {"median": {"months": 24.0, "log_sd": 1.0, "source": "weakly informative"}}
-_BASELINES: Final = {
+BASELINES: Final[Mapping[str, Mapping[str, Any]]] = {
     "Weibull": {"law": "weibull", "shape": {"log_sd": 0.5, "source": "weakly informative"}, **_MEDIAN},
     "piecewise": {
         "law": "piecewise_exponential",
@@ -78,6 +80,9 @@ class Estimate:
     value: float
     lower: float
     upper: float
+
+
+Method = Callable[[pd.DataFrame, int], Estimate]
 
 
 def cohort(truth: float, rng: np.random.Generator) -> pd.DataFrame:
@@ -107,11 +112,11 @@ def by_firth(table: pd.DataFrame, seed: int) -> Estimate:
     return Estimate(*found.loc[SMALL, ["estimate", "lower", "upper"]])
 
 
-def by_model(law: str) -> Callable[[pd.DataFrame, int], Estimate]:
+def by_model(law: str) -> Method:
     """Posterior median with the 95% equal-tailed interval of a model of the package."""
     analysis = SurvivalAnalysis.model_validate(
-        {"kind": "survival", "name": law.lower(), "title": law, "endpoint": "os", "baseline": _BASELINES[law]}
-        | {"covariates": {name: {"prior": _PRIOR} for name in N_WITH}}
+        {"kind": "survival", "name": law.lower(), "title": law, "endpoint": "os", "baseline": BASELINES[law]}
+        | {"covariates": {name: {"prior": PRIOR} for name in N_WITH}}
     )
 
     def estimate(table: pd.DataFrame, seed: int) -> Estimate:
@@ -125,21 +130,51 @@ def by_model(law: str) -> Callable[[pd.DataFrame, int], Estimate]:
     return estimate
 
 
-def run(truth: float, n_cohorts: int, seed: int) -> pd.DataFrame:
-    """Estimates of every method in every cohort, one row each."""
-    methods = {"Cox": by_cox, "Firth": by_firth, **{law: by_model(law) for law in _BASELINES}}
-    rows = []
-    for index, child in enumerate(np.random.SeedSequence(seed).spawn(n_cohorts)):
-        rng = np.random.default_rng(child)
-        table = cohort(truth, rng)
+def run(truth: float, cohorts: Iterable[int], seed: int, methods: Mapping[str, Method]) -> Iterator[pd.DataFrame]:
+    """Estimates of every method, one row each, cohort by cohort; a cohort depends on its number and the seed alone."""
+    for index in cohorts:
+        table = cohort(truth, np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(index,))))
         events = {"events": table["os_event"].sum(), "events_small": table.loc[table[SMALL] == 1, "os_event"].sum()}
+        rows = []
         for method, estimate in methods.items():
             try:
                 found = estimate(table, index)
             except NotAvailableError:  # counted as no answer
                 found = Estimate(math.nan, math.nan, math.nan)
             rows.append({"cohort": index, "method": method} | events | vars(found))
-    return pd.DataFrame(rows)
+        yield pd.DataFrame(rows)
+
+
+def resumed(path: Path, truth: float, n_cohorts: int, seed: int, methods: Mapping[str, Method]) -> pd.DataFrame:
+    """Estimates of the first cohorts: those kept in a file, and the rest, which are added to it one cohort at a time.
+
+    Parameters
+    ----------
+    path : Path
+        CSV of one truth and one seed; its last cohort is drawn again if it was cut off halfway.
+    truth : float
+        Log hazard ratio.
+    n_cohorts, seed : int
+    methods : mapping
+        Name and estimate of each method.
+
+    Returns
+    -------
+    pd.DataFrame
+        As of :func:`run`.
+    """
+    kept = [pd.DataFrame()]
+    if path.exists():
+        found = pd.read_csv(path)
+        whole = found.dropna(subset=["cohort", "method"]).groupby("cohort")["method"].transform("size") == len(methods)
+        kept = [found[whole & (found["cohort"] < n_cohorts)]]
+        found[whole].to_csv(path, index=False)
+    done = set(kept[0].get("cohort", []))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for rows in run(truth, [index for index in range(n_cohorts) if index not in done], seed, methods):
+        rows.to_csv(path, mode="a", index=False, header=not path.exists())
+        kept.append(rows)
+    return pd.concat(kept, ignore_index=True).sort_values("cohort", kind="stable")
 
 
 def summarise(estimates: pd.DataFrame, truth: float) -> pd.DataFrame:
@@ -179,17 +214,20 @@ def summarise(estimates: pd.DataFrame, truth: float) -> pd.DataFrame:
 
 
 def main() -> None:
-    """Run the simulation and write its table."""
+    """Run the simulation, or the rest of it, and write its table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cohorts", type=int, default=500)
     parser.add_argument("--seed", type=int, default=20261125)
     parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument("--kept", type=Path, default=KEPT, help="folder of the estimates; remove it to start afresh")
     parser.add_argument("--hazard-ratios", type=float, nargs="+", default=HAZARD_RATIOS)
     asked = parser.parse_args()
+    methods = {"Cox": by_cox, "Firth": by_firth, **{law: by_model(law) for law in BASELINES}}
     tables = []
     for ratio in asked.hazard_ratios:
         start, truth = time.perf_counter(), math.log(ratio)
-        tables.append(summarise(run(truth, asked.cohorts, asked.seed), truth))
+        estimates = resumed(asked.kept / f"{ratio:g}_{asked.seed}.csv", truth, asked.cohorts, asked.seed, methods)
+        tables.append(summarise(estimates, truth))
         pd.concat(tables).round(4).to_csv(asked.output, index=False)
         print(f"hazard ratio {ratio:g}: {asked.cohorts} cohorts in {time.perf_counter() - start:.0f} s")
         print(tables[-1].round(3).to_string(index=False), flush=True)
