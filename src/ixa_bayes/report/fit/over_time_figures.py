@@ -60,8 +60,9 @@ def over_time_figures(results: FitResults) -> Iterator[DrawnFigure]:
             alt=f"Hazard ratio in each interval with its 95% interval. {'. '.join(numbers)}.",
             caption="Posterior median and 95% interval of the hazard ratio in each interval of the model; the last one "
             "has no end. Dashed: Cox's hazard ratio of the same patients, one for all times. Neighbouring intervals "
-            "are tied by a random walk, so that an interval with few events borrows from those beside it. If hazards "
-            "are proportional, a level line fits into the band.",
+            "are tied by a random walk, so that an interval with few events borrows from those beside it. A level line "
+            "within the band goes with proportional hazards, and does not prove them. A band at the edge of the axis "
+            "goes on beyond it.",
             evidence_kind=results.fit.question.cohort.evidence_kind,
             ledger_rows=(),
             section="over-time",
