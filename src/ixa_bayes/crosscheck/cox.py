@@ -103,9 +103,9 @@ def cox(
     Cox (1972), JRSS B 34:187; Breslow (1974), Biometrics 30:89; Efron (1977), JASA 72:557.
     """
     data = follow_up(time, event, entry=entry, weight=weight)
-    columns = _coefficients(data, design)
+    columns, comparisons = _coefficients(data, design), cox_comparisons(data)
     fitted = _fitted(data, columns, ties=ties)
-    where = limits(columns.scaled, cox_comparisons(data))
+    where = limits(columns.scaled, comparisons)
     table = wald_table(columns, fitted.coef_, fitted.vcov_, where=where, ci_prob=ci_prob)
     return CoxFit(
         table,
@@ -153,8 +153,8 @@ def proportionality_test(
     Grambsch & Therneau (1994), Biometrika 81:515; the score form as documented with R's ``survival``.
     """
     data = follow_up(time, event, entry=entry, weight=weight)
-    columns = _coefficients(data, design)
-    fitted, comparisons = _fitted(data, columns, ties=ties), cox_comparisons(data)
+    columns, comparisons = _coefficients(data, design), cox_comparisons(data)
+    fitted = _fitted(data, columns, ties=ties)
     if any(limit != "finite" for limit in limits(columns.scaled, comparisons)):
         raise NotAvailableError("a hazard ratio runs to 0 or infinity (separation)")
     if len(comparisons) < 2:

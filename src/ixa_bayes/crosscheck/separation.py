@@ -21,11 +21,13 @@ from typing import Final, Literal
 import numpy as np
 from scipy.optimize import linprog
 
-from ixa_bayes.crosscheck.observations import FloatArray, FollowUp, IntArray
+from ixa_bayes.crosscheck.observations import FloatArray, FollowUp, IntArray, NotAvailableError
 
 Limit = Literal["finite", "infinity", "-infinity", "undetermined"]
 """Where a log hazard ratio's estimate lies; undetermined where it can run either way."""
 
+MOST_COMPARED: Final = 50_000_000
+"""Rows at risk, added up over distinct event times: 400 MB of row numbers."""
 _ROUNDS: Final = 500
 # The solver keeps to its constraints within 1e-7; a direction that matters goes much further.
 _VIOLATED: Final = 1e-7
@@ -47,10 +49,22 @@ class Comparison:
 
 
 def cox_comparisons(data: FollowUp) -> list[Comparison]:
-    """One comparison per distinct event time."""
+    """One comparison per distinct event time.
+
+    Raises
+    ------
+    NotAvailableError
+        If all their patients at risk together are more than :data:`MOST_COMPARED`.
+    """
+    times = np.unique(data.time[data.event])
+    end, start = np.sort(data.time), np.sort(data.entry)
+    at_risk = np.searchsorted(start, times, side="left") - np.searchsorted(end, times, side="left")
+    if (n := int(at_risk.sum())) > MOST_COMPARED:
+        found = f"{times.size:,} event times with {n / times.size:,.0f} rows at risk on average"
+        raise NotAvailableError(f"{found} are more than can be compared here")
     return [
         Comparison(np.flatnonzero(data.event & (data.time == t)), np.flatnonzero(data.at_risk(t)))
-        for t in np.unique(data.time[data.event]).tolist()
+        for t in times.tolist()
     ]
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ixa_bayes.crosscheck.coefficients import redundant
-from ixa_bayes.crosscheck.observations import FloatArray, FollowUp, checked_design, follow_up
+from ixa_bayes.crosscheck.observations import FloatArray, FollowUp, NotAvailableError, checked_design, follow_up
 from ixa_bayes.crosscheck.separation import cox_comparisons, limits
 
 SituationKind = Literal[
@@ -25,6 +25,7 @@ SituationKind = Literal[
     "more_covariates_than_events",
     "few_events_per_covariate",
     "separation",
+    "separation_not_examined",
     "curve_ends_early",
 ]
 
@@ -150,7 +151,13 @@ def _separated(data: FollowUp, scaled: FloatArray, names: list[str]) -> Iterator
     met = scaled[data.meets_an_event()]
     if redundant(met - met.mean(axis=0), names):
         return
-    for column, limit in enumerate(limits(scaled, cox_comparisons(data))):
+    try:
+        comparisons = cox_comparisons(data)
+    except NotAvailableError as none:
+        words = f"Whether a hazard ratio runs to 0 or infinity (separation) was not examined: {none.reason}."
+        yield Situation("separation_not_examined", (), words)
+        return
+    for column, limit in enumerate(limits(scaled, comparisons)):
         if limit != "finite":
             end = {"infinity": "grows without limit", "-infinity": "falls to 0"}.get(limit, "is not determined")
             words = (

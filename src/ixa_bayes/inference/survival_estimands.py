@@ -18,10 +18,11 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.optimize.elementwise import find_root
+from scipy.sparse import csr_array
 
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.formulas.piecewise import INTERVAL
-from ixa_bayes.inference.survival import SurvivalFit
+from ixa_bayes.inference.survival import POINTWISE_LIMIT, SurvivalFit
 from ixa_bayes.inference.survival_parameters import law_of, linear_predictor
 from ixa_bayes.models.missing import PATTERN, log_pattern_probability, pattern_eta, pattern_rows
 from ixa_bayes.models.profiles import Profile, level_columns, profile_row
@@ -34,6 +35,8 @@ FloatArray = NDArray[np.float64]
 
 TIME = "time"
 SAMPLE = "sample"
+MOST_VALUES: Final = 20_000_000
+"""Draws by distinct rows that an average over patients is computed from: 160 MB, of which several are held at once."""
 _NEVER_BEYOND: Final = (1e-30, 1e30)
 """Months; powers of them are still numbers."""
 
@@ -302,7 +305,8 @@ def standardised(
 ) -> Standardised:
     """The cohort's patients as they are, or as they would be if all had one level of a covariate.
 
-    In a start-stop table, as they were at entry, and had their covariates stayed so.
+    In a start-stop table, as they were at entry, and had their covariates stayed so. Of a cohort with very many
+    distinct rows some draws stand for all, so that memory stays bounded; Monte Carlo errors of what follows are theirs.
 
     Parameters
     ----------
@@ -333,13 +337,23 @@ def standardised(
     if not design.matrix.shape[1]:
         nothing = xr.zeros_like(parameters["chain"] * parameters["draw"], dtype=float)
         return Standardised(parameters, nothing.expand_dims({ROW: 1}, axis=-1), xr.DataArray([1.0], dims=ROW), fit)
-    profiles, share = _profiles(fit, settings, given_outcome=given_outcome)
+    parameters = _affordable(parameters, len(design.matrix))
+    profiles, share = _profiles(fit, parameters, settings, given_outcome=given_outcome)
     eta = xr.DataArray(linear_predictor(parameters, profiles))
     return Standardised(parameters, eta.transpose("chain", "draw", ROW, ...), share, fit)
 
 
+def _affordable(parameters: xr.Dataset, n_rows: int) -> xr.Dataset:
+    """All draws while the log-likelihood of each row is kept too; above, evenly spaced ones within MOST_VALUES."""
+    n_chains, n_draws = parameters.sizes["chain"], parameters.sizes["draw"]
+    kept = max(1, MOST_VALUES // (n_chains * n_rows))
+    if n_rows <= POINTWISE_LIMIT or kept >= n_draws:
+        return parameters
+    return parameters.isel(draw=np.linspace(0, n_draws - 1, kept).round().astype(int))
+
+
 def _profiles(
-    fit: SurvivalFit, settings: Mapping[str, float], *, given_outcome: bool
+    fit: SurvivalFit, parameters: xr.Dataset, settings: Mapping[str, float], *, given_outcome: bool
 ) -> tuple[pd.DataFrame, xr.DataArray]:
     """Distinct profiles of the patients with some columns set, and the share of each.
 
@@ -357,21 +371,24 @@ def _profiles(
     kind, profiles = pd.factorize(pd.MultiIndex.from_frame(together))
     frame = pd.DataFrame(profiles.to_list(), columns=together.columns)
     of_row = [np.flatnonzero(allowed) for allowed in patterns.allowed.T]
-    member = np.zeros((len(together), len(frame)))
-    member[np.arange(len(together)), kind] = weight[np.concatenate(of_row)]
+    each_weight = weight[np.concatenate(of_row)]
     if not patterns.covariates:
-        return frame, xr.DataArray(member.sum(axis=0), dims=ROW)
-    parameters = fit.posterior["posterior"].to_dataset()
+        return frame, xr.DataArray(np.bincount(kind, weights=each_weight, minlength=len(frame)), dims=ROW)
+    # Sparse: one entry for each row, where patients by profiles would be as many as their square.
+    member = csr_array((each_weight, (kind, np.arange(kind.size))), shape=(len(frame), kind.size))
     log_pattern = log_pattern_probability(parameters, patterns)
     if given_outcome:
         eta = pattern_eta(parameters, question.design, patterns)
-        probability = pattern_posterior(fit.law, eta, question.rows, log_pattern=log_pattern)
+        law = law_of(parameters, question.analysis)
+        probability = pattern_posterior(law, eta, question.rows, log_pattern=log_pattern)
     else:
         probability = normalised(log_pattern)
     probability = probability.transpose("chain", "draw", ROW, PATTERN)
     spread = np.concatenate([probability.to_numpy()[:, :, rows, p] for p, rows in enumerate(of_row)], axis=2)
     coords = {"chain": parameters["chain"], "draw": parameters["draw"]}
-    return frame, xr.DataArray(spread @ member, dims=("chain", "draw", ROW), coords=coords)
+    n_chains, n_draws, n_rows = spread.shape
+    share = (member @ spread.reshape(-1, n_rows).T).T.reshape(n_chains, n_draws, len(frame))
+    return frame, xr.DataArray(share, dims=("chain", "draw", ROW), coords=coords)
 
 
 def _flat(draws: xr.Dataset) -> xr.Dataset:

@@ -1,6 +1,7 @@
 """A model file applied to a cohort: rows, design and structure, all that a posterior will depend on."""
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,8 @@ from ixa_bayes.models.weibull import (
     is_tabled,
     weibull_data,
 )
+
+MOST_ROWS: Final = 200_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,8 +134,8 @@ def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
     Raises
     ------
     InputError
-        If the cohort lacks what the model needs; every fault at once. If ties of events leave a model with effects that
-        change over time a single interval.
+        If the cohort lacks what the model needs; every fault at once. If more than :data:`MOST_ROWS` rows are distinct,
+        or ties of events leave a model with effects that change over time a single interval.
     """
     design = design_of(cohort, analysis)
     follow_up = cohort.follow_up[analysis.endpoint]
@@ -143,6 +146,10 @@ def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
     else:
         design, rows, member = collapsed(design, rows)
         unit = np.arange(rows.event.size, dtype=np.int64)
+    if (n := rows.event.size) > MOST_ROWS:
+        rule = f"a model takes at most {MOST_ROWS:,} rows that differ in what it uses; equal ones count as one"
+        mend = "round times (to months, say), use covariates of few values (gfr <= 70), or fit a sample of the patients"
+        raise InputError([Problem(f"cohort {cohort.name}", f"{n:,} distinct rows", rule, mend)])
     baseline = analysis.baseline
     cuts = cut_points(baseline, rows) if isinstance(baseline, PiecewiseBaseline) else ()
     changing = changing_of(design, analysis)

@@ -28,16 +28,19 @@ def incidence_of(question: SurvivalQuestion, *, kept_back: bool) -> pd.DataFrame
     time, other = used["time"].to_numpy(), used[COMPETING].to_numpy()
     own = used["event"].to_numpy() & ~other
     at = question.analysis.estimands.times
+    between = (used["time_lower"] < used["time"]).to_numpy()
+    seen = pd.DataFrame({"time": time, "own": own, "other": other, "entry": used["entry"], "between": between})
+    equal = used["weight"].to_series().set_axis(seen.index).groupby([seen[name] for name in seen]).sum().reset_index()
     table = incidence_table(
-        time,
-        own,
-        other,
+        equal["time"],
+        equal["own"],
+        equal["other"],
         own=str(data.attrs["own_event"]),
         other=str(data.attrs["competing_event"]),
         at=at,
-        entry=used["entry"].to_numpy(),
-        weight=used["weight"].to_numpy(),
-        interval_censored=(used["time_lower"] < used["time"]).to_numpy(),
+        entry=equal["entry"],
+        weight=equal["weight"],
+        interval_censored=equal["between"],
     )
     if later := int(data.attrs["n_competing_later"]):
         (count,) = shown_counts([later], kept_back=kept_back)
