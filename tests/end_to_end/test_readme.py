@@ -92,17 +92,50 @@ def test_headlines_of_the_built_in_study_are_those_quoted(hostile_results: "Resu
         assert f"for a sceptic HR {number}" in "\n".join(quoted)
 
 
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Where the README's fit of the example is, and what it printed."""
+    where = tmp_path_factory.mktemp("example")
+    fit = ["fit", "pfs_weibull", "--cohort", "example_cohort", "--output", "results/example"]
+    return where, _printed(*fit, cwd=where)
+
+
 @pytest.mark.compiles
-def test_the_fit_of_the_example_is_what_is_quoted(tmp_path: Path) -> None:
-    printed = _printed("fit", "pfs_weibull", "--cohort", "example_cohort", "--output", "results/example", cwd=tmp_path)
+def test_the_fit_of_the_example_is_what_is_quoted(example: tuple[Path, str]) -> None:
     quoted = _quoted("Prior: median of the reference profile").splitlines()
-    found = printed.splitlines()
+    found = example[1].splitlines()
     assert quoted[:3] == found[:3]
     assert quoted[-2:] == found[-2:]
     # Draws of the sampler are the same on one machine only; on another the last digit may differ.
     assert [line.split(":")[0] for line in quoted] == [line.split(":")[0] for line in found]
     for told, now in zip(quoted[3:-2], found[3:-2], strict=True):
         assert _numbers(now) == pytest.approx(_numbers(told), rel=0.1, abs=0.02), now
+
+
+@pytest.mark.compiles
+def test_the_comparison_of_the_example_is_what_is_quoted(example: tuple[Path, str]) -> None:
+    where, _ = example
+    _printed("fit", "pfs_piecewise", "--cohort", "example_cohort", "--output", "results/piecewise", cwd=where)
+    found = _printed("compare", "results/example", "results/piecewise", cwd=where).splitlines()
+    quoted = _quoted("fit ").splitlines()
+    assert quoted[0].split() == found[0].split()
+    assert [line.split()[0] for line in quoted] == [line.split()[0] for line in found]
+    # Which patient's Pareto k is barely high, and how the weights fall, differs between machines.
+    for told, now in zip(quoted[1:], found[1:], strict=True):
+        assert _numbers(now)[:2] == pytest.approx(_numbers(told)[:2], rel=0.02), now
+    assert quoted[2].split("  ")[-1] == found[2].split("  ")[-1]
+
+
+@pytest.mark.compiles
+def test_the_calibration_of_the_example_is_what_is_quoted(example: tuple[Path, str]) -> None:
+    """With fewer replicates than the README's, which only the first line tells."""
+    where, _ = example
+    found = _printed("calibrate", "results/example", "--replicates", "20", cwd=where).splitlines()
+    quoted = _quoted("100 simulated cohorts").splitlines()
+    assert found[1:] == quoted[1:]
+    assert re.sub(r"\d+\.\d+%", "%", found[0]).replace("20 simulated", "100 simulated") == re.sub(
+        r"\d+\.\d+%", "%", quoted[0]
+    )
 
 
 @pytest.mark.compiles
