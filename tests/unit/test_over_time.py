@@ -16,7 +16,7 @@ from scipy.stats import expon, halfnorm, kstest, norm
 
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError
-from ixa_bayes.inference import survival_parameters
+from ixa_bayes.inference import survival_estimands, survival_parameters
 from ixa_bayes.inference.diagnostics import Convergence
 from ixa_bayes.inference.survival import SurvivalFit
 from ixa_bayes.inference.survival_estimands import (
@@ -386,6 +386,15 @@ def test_standardising_averages_the_curves_of_all_patients(changes: dict[str, An
     median = brentq(lambda t: average(t) - 0.5, 1e-6, 1e4, xtol=1e-12)
     assert ours.quantile().item() == pytest.approx(median, rel=1e-8)
     assert ours.rmst(24.0).item() == pytest.approx(quad(average, 0, 24, points=list(CUTS))[0], rel=1e-7)
+
+
+def test_an_average_over_very_many_patients_has_fewer_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    fit = prior_as_fit(_question(), 40, np.random.default_rng(2))
+    n_values = 3 * len(fit.question.design.matrix)
+    monkeypatch.setattr(survival_estimands, "MOST_VALUES", 10 * n_values)
+    assert standardised(fit).eta.sizes["draw"] == 40
+    monkeypatch.setattr(survival_estimands, "POINTWISE_LIMIT", n_values - 1)
+    assert standardised(fit).eta.sizes["draw"] == 10
 
 
 def test_hazard_ratios_are_told_by_interval_and_on_average() -> None:

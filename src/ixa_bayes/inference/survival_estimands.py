@@ -344,10 +344,14 @@ def standardised(
 
 
 def _affordable(parameters: xr.Dataset, n_rows: int) -> xr.Dataset:
-    """All draws while the log-likelihood of each row is kept too; above, evenly spaced ones within MOST_VALUES."""
+    """All draws while the log-likelihood of each row is kept too; above, evenly spaced ones within MOST_VALUES.
+
+    A row has a value per interval where an effect changes over time.
+    """
     n_chains, n_draws = parameters.sizes["chain"], parameters.sizes["draw"]
-    kept = max(1, MOST_VALUES // (n_chains * n_rows))
-    if n_rows <= POINTWISE_LIMIT or kept >= n_draws:
+    n_values = n_rows * (parameters.sizes[INTERVAL] if OVER_TIME in parameters else 1)
+    kept = max(1, MOST_VALUES // (n_chains * n_values))
+    if n_values <= POINTWISE_LIMIT or kept >= n_draws:
         return parameters
     return parameters.isel(draw=np.linspace(0, n_draws - 1, kept).round().astype(int))
 
