@@ -11,6 +11,7 @@ from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError
 from ixa_bayes.inference.posterior_calibration import simulate_replicate
 from ixa_bayes.inference.survival import SurvivalFit
+from ixa_bayes.inference.survival_parameters import pointwise_log_likelihood
 from ixa_bayes.inference.survival_question import question_of
 
 from .fits import COVARIATES, patients, question, written_fit
@@ -68,6 +69,37 @@ def test_a_covariate_with_a_model_of_its_own_is_drawn_from_it(intercept: float, 
     sure = replace(fit, posterior=xr.DataTree.from_dict(groups))
     _, found = simulate_replicate(sure, np.random.default_rng(3))
     assert set(found.simulated.design.matrix["marker"].dropna()) == {value}
+
+
+def _shifted(one: xr.Dataset, name: str, by: float) -> xr.Dataset:
+    """One draw of a Weibull model with one parameter moved, and what depends on it."""
+    moved = one.copy(deep=True)
+    if name in ("log_shape", "log_median"):
+        moved[name] = moved[name] + by
+    else:
+        moved["log_hazard_ratio"] = moved["log_hazard_ratio"] + by * (moved["coefficient"] == name)
+    shape = np.exp(moved["log_shape"])
+    return moved.assign(shape=shape, log_rate=np.log(np.log(2)) - shape * moved["log_median"])
+
+
+def test_the_likelihood_expects_what_is_made() -> None:
+    """At the parameters that made them, the slope of the log-likelihood of cohorts is 0 on average."""
+    fit, step, size = _fit(weight=1), 1e-3, 150
+    one = fit.posterior["posterior"].to_dataset().isel(chain=[0], draw=[7])
+    groups = {name: node.to_dataset() for name, node in fit.posterior.children.items()} | {"posterior": one}
+    fixed = replace(fit, posterior=xr.DataTree.from_dict(groups))
+    names = ["log_shape", "log_median", *one["coefficient"].to_numpy().tolist()]
+    moved = [_shifted(one, name, by) for name in names for by in (step, -step)]
+    around = xr.concat([each.assign_coords(draw=[k]) for k, each in enumerate(moved)], dim="draw")
+    rng, slopes = np.random.default_rng(9), []
+    for _ in range(size):
+        asked = simulate_replicate(fixed, rng)[1].simulated
+        joint = pointwise_log_likelihood(around, asked).isel(chain=0).to_numpy() @ asked.rows.weight
+        slopes.append((joint[::2] - joint[1::2]) / (2 * step))
+    found = np.array(slopes)
+    z = found.mean(axis=0) / (found.std(axis=0) / np.sqrt(size))
+    assert (found.std(axis=0) > 1).all()
+    assert (np.abs(z) < 4).all(), dict(zip(names, z, strict=True))
 
 
 def test_times_without_ties_are_not_put_into_a_table() -> None:
