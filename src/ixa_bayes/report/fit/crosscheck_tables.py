@@ -185,7 +185,7 @@ def crosscheck_notes(results: FitResults) -> list[str]:
     about: dict[str, dict[str, None]] = {}
     for row, name in zip(shown, names, strict=True):
         for part in str(row["note"]).split("; "):
-            if part and not part.endswith(("this factor alone", "of freedom")):
+            if part and not part.endswith(("this factor alone", "of freedom")) and not part.startswith("as if "):
                 about.setdefault(part, {})[name] = None
     everyone = len(set(names))
     return [
