@@ -1,6 +1,7 @@
 """What the public functions accept: things already read, or their names."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,6 +14,8 @@ from ixa_bayes.models.effects import EffectAnalysis
 from ixa_bayes.models.response_analysis import ResponseAnalysis
 from ixa_bayes.study.ledger import study_from
 from ixa_bayes.study.locate import locate
+
+from .fits import COVARIATES, question, written_fit
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +113,28 @@ def test_unknown_names_of_a_table_are_all_told() -> None:
         ib.count_table("zhou2026", "everyone", "orr", "pi_refractry")
     assert [problem.where for problem in error.value.problems] == ["population", "factor"]
     assert error.value.problems[1].mend == "write 'pi_refractory'"
+
+
+def test_a_fit_that_is_read_back_answers_every_question(tmp_path: Path) -> None:
+    fitted = written_fit(question(covariates={name: COVARIATES[name] for name in ("stage", "sex")}))
+    ib.save_fit(fitted, tmp_path)
+    back = ib.load_fit(str(tmp_path), cohort=fitted.question.cohort)
+    profile = {"stage": "b", "sex": 1}
+    draws = fitted.posterior["posterior"].sizes["chain"], fitted.posterior["posterior"].sizes["draw"]
+    assert ib.hazard_ratios(back).shape == (*draws, 3)
+    for curve in (ib.survival, ib.event_probability, ib.cumulative_hazard, ib.hazard):
+        assert curve(back, [3.0, 12.0], profile=profile).shape == (*draws, 2)
+    assert ib.conditional_survival(back, [12.0], given=3.0, profile=profile).shape == (*draws, 1)
+    for number in (ib.quantile(back, profile=profile), ib.rmst(back, 12.0, profile=profile)):
+        assert number.shape == draws
+    assert ib.hazard_ratio_between(back, profile, {}).shape == draws
+    assert ib.standardised(back, covariate="stage", level="b").quantile(0.5).shape == draws
+    assert len(ib.power_scaling_table(back)) == len(ib.estimand_table(back))
+    assert list(ib.compare({"mine": fitted, "read": back})["elpd_diff"]) == [0.0, 0.0]
+
+
+def test_a_folder_without_a_fit_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"posterior\.nc: found no such file"):
+        ib.load_fit(tmp_path)
+    with pytest.raises(InputError, match="0 of them; two or more are compared"):
+        ib.compare({})
