@@ -124,6 +124,8 @@ def test_the_page_has_a_section_of_its_own(page: str) -> None:
     assert set(outline.links) <= set(outline.ids)
     assert "Do effects change over time?" in text_of(page)
     assert "Gamerman (1991)" in text_of(page)
+    section = page[page.index('<section id="over-time"') :]
+    assert 'href="#table-tests"' in section[: section.index("</section>")]
 
 
 def test_the_first_screen_says_whether_effects_change(results: FitResults) -> None:
