@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -123,7 +124,7 @@ def rows(points: Sequence[Point], *, base: int = BASE) -> list[str]:
 def _apart(case: Case, n: int) -> Point:
     """A point, measured in a process of its own, so that its peak memory is its own too."""
     command = [sys.executable, "-m", "benchmarks.curve", json.dumps(asdict(case)), str(n)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
     return Point(**json.loads(done.stdout))
 
 
