@@ -349,11 +349,12 @@ def test_a_ratio_that_its_prior_decides_is_named_on_the_first_screen(simulated: 
         spoiled.loc[ratios & (spoiled["level"] == level), "diagnosis"] = diagnosis
     results = replace(simulated, sensitivity=spoiled)
     assert sensitivity_words(results) == [
-        "Prior and patients may disagree (power scaling): Stage: c v a.",
-        "The prior may say more than the patients (power scaling): Stage: b v a.",
+        "The priors together, that of the baseline included, and the patients may disagree (power scaling): "
+        "Stage: c v a.",
+        "The priors together may say more than the patients (power scaling): Stage: b v a.",
     ]
     (told,) = [finding.text for finding in fit_findings(results) if finding.headline == "The sampler converged"]
-    assert "Prior and patients may disagree (power scaling): Stage: c v a." in told
+    assert "and the patients may disagree (power scaling): Stage: c v a." in told
     assert not [finding for finding in fit_findings(simulated) if "power scaling" in finding.text]
 
 

@@ -111,8 +111,8 @@ def _of_events(data: FollowUp, width: int, *, n_patients: int | None) -> Iterato
             else (f"{events} events for {width} covariates are {events / width:.1f} each,")
         )
         words = (
-            f"{per} fewer than {EVENTS_PER_COVARIATE}: Cox's hazard ratios tend to be too extreme and "
-            "their intervals too narrow."
+            f"{per} fewer than {EVENTS_PER_COVARIATE}: Cox's hazard ratios vary widely from sample to "
+            "sample, and one of them may be infinite."
         )
         yield Situation("few_events_per_covariate", (), words)
 

@@ -15,7 +15,7 @@ from ixa_bayes.inference.survival_tables import EVIDENCE, Row
 
 SMALL_DIFFERENCE: Final = 4.0
 FEW_PATIENTS: Final = 100
-BEST: Final = "best"
+BEST: Final = "highest elpd"
 TOO_SMALL: Final = f"too small to tell (below {SMALL_DIFFERENCE:g})"
 UNCERTAIN: Final = "uncertain (below two standard errors)"
 WORSE: Final = "predicts worse"

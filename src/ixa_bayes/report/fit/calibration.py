@@ -167,7 +167,8 @@ def _drawn(sbc: SBCResult, evidence_kind: str) -> DrawnFigure:
             caption="Parameters drawn from the posterior make a second cohort of the same patients; both are fitted "
             "together, and the true values are ranked among the draws. Each curve is the distribution of the ranks "
             f"less the uniform one; all stay within their bands with probability {sbc.band_prob:.0%} if model, "
-            "simulation and sampler agree.",
+            "simulation and sampler agree. A hundred cohorts find a posterior half as wide as it should be, hardly one "
+            "a fifth too narrow.",
             evidence_kind=evidence_kind,
             ledger_rows=(),
             section="checks",

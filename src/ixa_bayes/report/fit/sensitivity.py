@@ -12,11 +12,12 @@ from ixa_bayes.report.fit.tables import fit_table
 from ixa_bayes.report.fit.words import FitWords
 
 NOT_COMPUTED: Final = "The log-likelihood of single patients was not kept, so sensitivity to it was not computed."
-NO_DEPENDENCE: Final = "No hazard ratio depends much on its prior (power scaling)."
+NO_DEPENDENCE: Final = "No hazard ratio depends much on the priors, all taken together (power scaling)."
 _SAID: Final = {
-    CONFLICT: "Prior and patients may disagree (power scaling): {names}.",
-    STRONG_PRIOR: "The prior may say more than the patients (power scaling): {names}.",
-    NOT_RELIABLE: "How far the prior matters cannot be told by reweighting (power scaling): {names}.",
+    CONFLICT: "The priors together, that of the baseline included, and the patients may disagree (power scaling): "
+    "{names}.",
+    STRONG_PRIOR: "The priors together may say more than the patients (power scaling): {names}.",
+    NOT_RELIABLE: "How far the priors matter cannot be told by reweighting (power scaling): {names}.",
 }
 
 type Record = dict[str, Any]
@@ -56,7 +57,8 @@ def sensitivity_table(results: FitResults) -> DisplayTable:
         ],
         results=results,
         anchor="table-sensitivity",
-        caption=f"Sensitivity: how fast each number moves if the priors, or the patients, weigh more.{reweighting}",
+        caption="Sensitivity: how fast each number moves if all priors together, or all patients, weigh more. Which of "
+        f"the priors moves it is not told.{reweighting}",
         missing=NOT_COMPUTED,
         file="sensitivity.csv",
     )
