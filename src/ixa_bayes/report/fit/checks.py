@@ -31,7 +31,7 @@ class PredictiveCheck:
     Attributes
     ----------
     band : Band
-        Of the replicated curves.
+        Of the replicated curves, as far as any of them goes.
     above : dict of float to float
         By time, the share of replicated curves that lie above the observed one.
     n : int
@@ -101,13 +101,18 @@ def predictive_check(fit: SurvivalFit, *, grid: FloatArray, at: tuple[float, ...
     where = np.searchsorted(times, at)
     # A replicate whose follow-up ends before a time says nothing about it, and neither does the cohort's own.
     above = {
-        time: float(np.mean(curves[:, k][np.isfinite(curves[:, k])] > value)) if np.isfinite(value) else np.nan
-        for time, k, value in zip(at, where, seen["survival"], strict=True)
+        time: _share_above(curves[:, k], value) for time, k, value in zip(at, where, seen["survival"], strict=True)
     }
-    with np.errstate(invalid="ignore"):
-        low, middle, high = np.nanquantile(curves, [0.025, 0.5, 0.975], axis=0)
-    band = Band(np.asarray(times), median=middle, lower=low, upper=high)
+    told = np.isfinite(curves).any(axis=0)
+    low, middle, high = np.nanquantile(curves[:, told], [0.025, 0.5, 0.975], axis=0)
+    band = Band(np.asarray(times)[told], median=middle, lower=low, upper=high)
     return PredictiveCheck(band, above, len(curves))
+
+
+def _share_above(replicated: FloatArray, observed: float) -> float:
+    """Share of the replicates with an answer that exceed what was observed; NaN where either side has none."""
+    known = replicated[np.isfinite(replicated)]
+    return float(np.mean(known > observed)) if known.size and np.isfinite(observed) else np.nan
 
 
 def _one_by_one(made: xr.Dataset) -> Iterator[xr.Dataset]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -14,6 +13,7 @@ from ixa_bayes.crosscheck.kaplan_meier import numbers_at_risk, survival_curve
 from ixa_bayes.crosscheck.observations import follow_up
 from ixa_bayes.inference.survival import SurvivalFit
 from ixa_bayes.inference.survival_estimands import hazard, standardised
+from ixa_bayes.report.fit.extrapolation import followed_by
 from ixa_bayes.report.fit.results import NOT_KNOWN, levels_of
 
 FloatArray = NDArray[np.float64]
@@ -35,12 +35,15 @@ class Band:
     time : ndarray, shape (time,)
         Months.
     median, lower, upper : ndarray, shape (time,)
+    followed : float
+        Months to which patients were followed; what lies beyond rests on the model's law alone.
     """
 
     time: FloatArray
     median: FloatArray
     lower: FloatArray
     upper: FloatArray
+    followed: float = np.inf
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +73,9 @@ def time_ticks(fit: SurvivalFit) -> FloatArray:
 
     The times and the horizon that the model file asks for are always within.
     """
-    question, asked = fit.question, fit.question.analysis.estimands
-    end_of_unit = pd.Series(question.rows.upper).groupby(question.unit).max().to_numpy()
-    latest = np.argsort(-end_of_unit, kind="stable")
-    still = np.cumsum(question.unit_weight[latest])
-    few = min(max(SMALL_CELL, round(_FEW_SHARE * still[-1])), still[-1])
-    last = float(end_of_unit[latest][np.searchsorted(still, few)])
-    end = max(last, *asked.times, asked.horizon)
+    asked = fit.question.analysis.estimands
+    few = max(SMALL_CELL, round(_FEW_SHARE * fit.question.unit_weight.sum()))
+    end = max(followed_by(fit, few), *asked.times, asked.horizon)
     step = next((step for step in _STEPS if end / step <= _MOST_TICKS), _STEPS[-1])
     return np.arange(0.0, end + step, step)
 
@@ -125,7 +124,10 @@ def group_curves(
             continue
         time, survival = observed_steps(only(fit, rows), kept_back=kept_back)
         at_risk = tuple(column[which] for column in shown)
-        found.append(GroupCurve(level, time, survival, at_risk, _model_band(only(some, rows), float(ticks[-1]))))
+        band = replace(
+            _model_band(only(some, rows), float(ticks[-1])), followed=_followed(only(fit, rows), kept_back=kept_back)
+        )
+        found.append(GroupCurve(level, time, survival, at_risk, band))
     return found
 
 
@@ -157,17 +159,23 @@ def observed_steps(fit: SurvivalFit, *, kept_back: bool) -> tuple[FloatArray, Fl
     return np.concatenate([[0.0], time]), np.concatenate([[1.0], survival])
 
 
+def _followed(fit: SurvivalFit, *, kept_back: bool) -> float:
+    """Months to which any patient was followed; to which five were, where the last of them may not be shown."""
+    return followed_by(fit, SMALL_CELL if kept_back else 1)
+
+
 def _model_band(fit: SurvivalFit, end: float) -> Band:
     grid = np.linspace(0.0, end, _GRID + 1)
     return band_of(standardised(fit).survival(grid.tolist()), grid)
 
 
-def hazard_band(fit: SurvivalFit, end: float) -> Band:
+def hazard_band(fit: SurvivalFit, end: float, *, kept_back: bool = False) -> Band:
     """Hazard per month of the reference profile, with both sides of each cut-point where there are any."""
     cuts = np.asarray([cut for cut in fit.question.cuts if cut < end])
     grid = np.linspace(0.0, end, 4 * _GRID + 1)[1:]
     grid = np.unique(np.concatenate([grid, cuts, cuts * (1 + 1e-9)]))
-    return band_of(hazard(thinned(fit), grid.tolist()), grid)
+    band = band_of(hazard(thinned(fit), grid.tolist()), grid)
+    return replace(band, followed=_followed(fit, kept_back=kept_back))
 
 
 def band_of(draws: xr.DataArray, time: FloatArray) -> Band:

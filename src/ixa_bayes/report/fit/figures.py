@@ -1,6 +1,6 @@
 """Figures of a report on a fit: hazard ratios beside other methods, survival with its band, and hazard over time."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -8,13 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MatplotlibFigure
 from matplotlib.lines import Line2D
 
+from ixa_bayes.cohort.summary import SMALL_CELL
 from ixa_bayes.models.survival_analysis import PiecewiseBaseline
 from ixa_bayes.report.display import records_of
 from ixa_bayes.report.drawing import DrawnFigure, Figure, export
 from ixa_bayes.report.effect_figures import WIDTH, ratio_limits
 from ixa_bayes.report.fit.check_figures import check_figures
 from ixa_bayes.report.fit.crosscheck_tables import methods_of
-from ixa_bayes.report.fit.curves import FloatArray, group_curves, hazard_band, time_ticks
+from ixa_bayes.report.fit.curves import Band, FloatArray, group_curves, hazard_band, time_ticks
+from ixa_bayes.report.fit.extrapolation import beyond_words, is_beyond, late_entry_words
 from ixa_bayes.report.fit.over_time_figures import over_time_figures
 from ixa_bayes.report.fit.plots import AT_RISK_LINE, at_risk_table, colour_of, hazard_plot, survival_plot
 from ixa_bayes.report.fit.posterior_figures import posterior_figures
@@ -147,7 +149,8 @@ def _whole_cohort(results: FitResults) -> Iterator[DrawnFigure]:
             "survival",
             title=f"{words.endpoint}: Kaplan-Meier and the model",
             alt=f"Survival curves. {_curve_numbers(results, '', '')}.",
-            caption=f"All patients used.{late}{stops} Numbers of patients at risk stand below the axis.",
+            caption=f"All patients used.{late}{stops}{_pale(results, [group.model for group in groups])}"
+            f"{late_entry_words(fit)} Numbers of patients at risk stand below the axis.",
             evidence_kind=fit.question.cohort.evidence_kind,
             ledger_rows=(),
             section="survival",
@@ -181,21 +184,30 @@ def _by_factor(results: FitResults) -> Iterator[DrawnFigure]:
         numbers += [f"{words.group(name, g.level)}: {_curve_numbers(results, name, g.level)}" for g in groups]
     late = _LATE if fit.question.rows.between.any() else ""
     stops = " Step curves stop, and counts are left out (–), where few are at risk." if results.kept_back else ""
+    pale = _pale(results, [group.model for groups in panels.values() for group in groups])
+    agree = late_entry_words(fit) or " The two should agree if the model fits."
     yield export(
         Figure(
             "survival_by_factor",
             title=f"{words.endpoint} by factor: Kaplan-Meier and the model",
             alt=f"Survival curves by level. {'. '.join(numbers)}.",
             caption="Steps: Kaplan-Meier of the patients with each level. Smooth with a 95% band: the model's curve of "
-            "the very same patients, with their own other factors, so that the two should agree if the model fits; "
-            "what the factor itself does is in the tables. Months on the axis, patients at risk below it."
-            f"{late}{stops}",
+            "the very same patients, with their own other factors; what the factor itself does is in the tables."
+            f"{agree} Months on the axis, patients at risk below it.{late}{stops}{pale}",
             evidence_kind=fit.question.cohort.evidence_kind,
             ledger_rows=(),
             section="survival",
         ),
         drawing,
     )
+
+
+def _pale(results: FitResults, bands: Iterable[Band]) -> str:
+    """What it means that a curve of the model becomes paler, where one does."""
+    if not any(band.time[-1] > band.followed for band in bands):
+        return ""
+    whom = f"fewer than {SMALL_CELL} patients were" if results.kept_back else "no patient was"
+    return f" The model's curve is paler where {whom} followed so long: there its law alone carries it on."
 
 
 def _fewer(ticks: FloatArray) -> FloatArray:
@@ -251,19 +263,23 @@ def _curve_numbers(results: FitResults, factor: str, level: str) -> str:
 def _model_numbers(results: FitResults) -> str:
     table = results.estimands
     rows = table[(table["factor"] == "") & table["estimand"].isin(["survival", "median"])]
-    told = [
-        f"{estimate_text(row)} event-free at {row['time']:g} months"
-        if row["estimand"] == "survival"
-        else f"median {estimate_text(row)} months"
-        for row in records_of(rows)
-    ]
+    told = []
+    for row in records_of(rows):
+        survival = row["estimand"] == "survival"
+        beyond = f" ({beyond_words(results)})" if is_beyond(row, results.fit) else ""
+        what = (
+            f"{estimate_text(row)} event-free at {row['time']:g} months"
+            if survival
+            else f"median {estimate_text(row)} months"
+        )
+        told.append(f"{what}{beyond}")
     return f". Model {', '.join(told)}"
 
 
 def _hazard(results: FitResults) -> DrawnFigure:
     fit = results.fit
     ticks = time_ticks(fit)
-    band = hazard_band(fit, float(ticks[-1]))
+    band = hazard_band(fit, float(ticks[-1]), kept_back=results.kept_back)
     drawing = MatplotlibFigure(figsize=(WIDTH, 2.7))
     axes = drawing.add_axes((0.11, 0.2, 0.86, 0.74))
     hazard_plot(band, axes, ticks=ticks)
@@ -285,7 +301,7 @@ def _hazard(results: FitResults) -> DrawnFigure:
             title="Hazard over time, reference profile",
             alt=f"Hazard per month with a 95% band: {', '.join(told)}.",
             caption="Rate of the event among those still event-free, for a patient with every factor at its reference "
-            f"(measured ones at their centre): {law}. Median and 95% band.",
+            f"(measured ones at their centre): {law}. Median and 95% band.{_pale(results, [band])}",
             evidence_kind=fit.question.cohort.evidence_kind,
             ledger_rows=(),
             section="survival",

@@ -20,6 +20,8 @@ COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E
 DASHES: Final = ("-", "--", "-.", ":")
 AT_RISK_LINE: Final = 0.15
 """Inches from one line of the table of patients at risk to the next."""
+PALE: Final = 0.4
+"""Strength of a model's curve and band where no patient was followed, relative to where some were."""
 OVER_TIME_LABEL: Final = "posterior, with 95% band"
 CONSTANT_LABEL: Final = "Cox, the same at all times"
 
@@ -49,10 +51,7 @@ def survival_plot(groups: Sequence[GroupCurve], axes: Axes, *, labels: Sequence[
     for position, (group, label) in enumerate(zip(groups, labels, strict=True)):
         model, seen = colour_of(position), INK if alone else colour_of(position)
         dash = "-" if alone else DASHES[position % len(DASHES)]
-        axes.fill_between(
-            group.model.time, group.model.lower, group.model.upper, color=model, alpha=0.18, linewidth=0, zorder=1
-        )
-        axes.plot(group.model.time, group.model.median, color=model, linewidth=1.0, linestyle=dash, zorder=2)
+        _model_curve(group.model, axes, colour=model, linewidth=1.0, linestyle=dash)
         axes.step(
             group.time, group.survival, where="post", color=seen, linewidth=1.5, linestyle=dash, zorder=3, label=label
         )
@@ -60,6 +59,22 @@ def survival_plot(groups: Sequence[GroupCurve], axes: Axes, *, labels: Sequence[
     axes.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f}%"))
     return time_axis(axes, ticks)
+
+
+def _model_curve(band: Band, axes: Axes, *, colour: str, linewidth: float, linestyle: str = "-") -> None:
+    """A curve of the model with its band, both paler beyond the months to which patients were followed."""
+    within = int(np.searchsorted(band.time, band.followed, side="right"))
+    beyond = slice(max(within - 1, 0), None)
+    for part, strength in ((slice(within), 1.0), (beyond, PALE)):
+        time = band.time[part]
+        if time.size < 2:
+            continue
+        axes.fill_between(
+            time, band.lower[part], band.upper[part], color=colour, alpha=0.18 * strength, linewidth=0, zorder=1
+        )
+        axes.plot(
+            time, band.median[part], color=colour, alpha=strength, linewidth=linewidth, linestyle=linestyle, zorder=2
+        )
 
 
 def time_axis(axes: Axes, ticks: FloatArray) -> Axes:
@@ -113,8 +128,7 @@ def hazard_plot(band: Band, axes: Axes, *, ticks: FloatArray) -> Axes:
     -------
     Axes
     """
-    axes.fill_between(band.time, band.lower, band.upper, color=colour_of(0), alpha=0.18, linewidth=0)
-    axes.plot(band.time, band.median, color=colour_of(0), linewidth=1.4)
+    _model_curve(band, axes, colour=colour_of(0), linewidth=1.4)
     axes.set_ylim(0, 1.05 * float(np.quantile(band.upper, 0.97)))
     return time_axis(axes, ticks)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pandas as pd
 
@@ -16,9 +16,11 @@ from ixa_bayes.inference.survival_prior import implied_by_prior
 from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
 from ixa_bayes.models.analysis import ModelFile, analysis_from, read_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
+from ixa_bayes.report.display import records_of
+from ixa_bayes.report.fit.extrapolation import beyond_words, is_beyond
 from ixa_bayes.report.fit.files import write_fit_files
 from ixa_bayes.report.fit.results import FitResults, fit_results
-from ixa_bayes.report.fit.words import attempts_words
+from ixa_bayes.report.fit.words import attempts_words, observed_median_words
 from ixa_bayes.report.record import Told, check_nothing_foreign, check_output, code_hash, kept, provenance, write_record
 from ixa_bayes.report.wording import interval_text, number_text, probability_text, ratio_text
 
@@ -170,7 +172,7 @@ def fit_headlines(results: FitResults) -> list[str]:
     median = table[(table["estimand"] == "median") & (table["factor"] == "")]
     again = attempts_words(attempts_of(results.fit.posterior))
     return [
-        *(_median_line(row) for _, row in median.iterrows()),
+        *(_median_line(row, results) for row in records_of(median)),
         *(_ratio_line(row, results) for _, row in ratios.loc[certainty].iterrows()),
         *([again] if again else []),
     ]
@@ -188,10 +190,13 @@ def _ratio_line(row: pd.Series, results: FitResults) -> str:
     )
 
 
-def _median_line(row: pd.Series) -> str:
+def _median_line(row: dict[str, Any], results: FitResults) -> str:
     error = float(row["mcse"])
     interval = interval_text(number_text(row["q025"], error), number_text(row["q975"], error))
-    return f"Median of the cohort: {number_text(row['median'], error)} months (95% {interval})"
+    told = f"Median of the cohort: {number_text(row['median'], error)} months (95% {interval})"
+    if not is_beyond(row, results.fit):
+        return told
+    return f"{told}, {beyond_words(results)}; Kaplan-Meier: {observed_median_words(results)}"
 
 
 def _implied(row: pd.Series) -> str:

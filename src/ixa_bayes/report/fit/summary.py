@@ -6,8 +6,9 @@ from typing import Any, Final
 from ixa_bayes.cohort.summary import shown_counts
 from ixa_bayes.inference.attempts import attempts_of
 from ixa_bayes.report.display import evidence_words, records_of
+from ixa_bayes.report.fit.extrapolation import beyond_words, is_beyond, late_entry_words
 from ixa_bayes.report.fit.over_time import over_time_findings
-from ixa_bayes.report.fit.results import NOT_KNOWN, FitResults
+from ixa_bayes.report.fit.results import NOT_KNOWN, FitResults, patients_of
 from ixa_bayes.report.fit.sensitivity import NO_DEPENDENCE, NOT_COMPUTED, sensitivity_words
 from ixa_bayes.report.fit.tables import count_of, sizes_of, total_of
 from ixa_bayes.report.fit.words import (
@@ -17,10 +18,11 @@ from ixa_bayes.report.fit.words import (
     attempts_words,
     direction_of,
     estimate_text,
+    observed_median_words,
     ratio_interval,
 )
 from ixa_bayes.report.summary import SummaryFinding
-from ixa_bayes.report.wording import count_text, interval_text, number_text, probability_text, ratio_text
+from ixa_bayes.report.wording import count_text, probability_text, ratio_text
 
 MOST_NAMED: Final = 8
 
@@ -46,12 +48,21 @@ def fit_findings(results: FitResults) -> list[SummaryFinding]:
 
 
 def ratios_by_size(results: FitResults) -> list[Record]:
-    """Hazard ratios with the size of their level as ``n`` (NaN if kept back), smallest level first."""
+    """Hazard ratios by the smaller of the two groups that each compares, whose level is ``smaller``.
+
+    Groups that are too small to be counted are ordered too: which of two is the smaller one, a figure without a curve
+    of it tells as well. Ratios of measured covariates are of everybody, and come last.
+    """
     table = results.estimands[results.estimands["estimand"] == "hazard_ratio"]
-    sized = table.merge(results.patients[["factor", "level", "n"]], on=["factor", "level"], how="left")
-    measured = sized["level"] == ""  # of everybody, not of a subgroup
-    order = sized["n"].astype(float).fillna(0.0).where(~measured, float("inf")).sort_values(kind="stable").index
-    return records_of(sized.loc[order])
+    n = patients_of(results.fit, kept_back=False).set_index(["factor", "level"])["n"]
+    terms, found = results.fit.question.design.terms, []
+    for row in records_of(table):
+        factor, level = row["factor"], row["level"]
+        sides = (level, terms[factor].reference) if level else (level,)
+        smaller = min(sides, key=lambda side: n[factor, side])
+        order = (n[factor, smaller], n[factor, level]) if level else (float("inf"), float("inf"))
+        found.append((order, row | {"smaller": smaller}))
+    return [row for _, row in sorted(found, key=lambda pair: pair[0])]
 
 
 def _smallest(results: FitResults) -> Iterator[SummaryFinding]:
@@ -59,8 +70,10 @@ def _smallest(results: FitResults) -> Iterator[SummaryFinding]:
     if not rows or not rows[0]["level"]:
         return
     row, words = rows[0], FitWords(results.fit.question)
-    name = words.ratio(row["factor"], row["level"])
-    n, events = sizes_of(results, row["factor"], row["level"])
+    ratio = words.ratio(row["factor"], row["level"])
+    of_reference = row["smaller"] != row["level"]
+    name = f"{words.group(row['factor'], row['smaller'])}, the reference of {ratio}" if of_reference else ratio
+    n, events = sizes_of(results, row["factor"], row["smaller"])
     whole = total_of(results.patients["n"].iloc[0])
     others = results.crosscheck
     same = others[(others["factor"] == row["factor"]) & (others["level"] == row["level"])]
@@ -87,13 +100,13 @@ def _size_words(n: str, events: str, whole: str) -> str:
 
 
 def _before(results: FitResults, row: Record) -> str:
-    """What the prior allowed for the same hazard ratio."""
+    """Where the prior put the same hazard ratio."""
     prior = results.implied[results.implied["estimand"] == "hazard_ratio"]
     same = prior[(prior["factor"] == row["factor"]) & (prior["level"] == row["level"])]
     if same.empty:
         return ""
     low, high = (ratio_text(float(same[name].iloc[0])) for name in ("q025", "q975"))
-    return f" Before these patients, the prior allowed {interval_text(low, high)}."
+    return f" Before these patients, 95% of the prior lay between {low} and {high}."
 
 
 def _ratios(results: FitResults) -> Iterator[SummaryFinding]:
@@ -127,23 +140,25 @@ def _cohort(results: FitResults) -> Iterator[SummaryFinding]:
     whole = table[(table["factor"] == "") & (table["population"] == "cohort")]
     median = records_of(whole[whole["estimand"] == "median"])[0]
     shares = records_of(whole[whole["estimand"] == "survival"])
-    curves = results.curves
-    seen = curves[(curves["factor"] == "") & (curves["quantity"] == "median") & (curves["interval"] == "log-log")]
-    found = records_of(seen)[0]
-    beside = f" Kaplan-Meier: {number_text(found['estimate'])} months." if found["estimate"] > 0 else ""
+    beside = f" Kaplan-Meier: {observed_median_words(results)}."
     late = (
         " It takes an event that was found at a visit to have happened then, so it runs late."
-        if beside and results.fit.question.rows.between.any()
+        if results.fit.question.rows.between.any()
         else ""
     )
     yield SummaryFinding(
-        headline=f"{words.endpoint}: median {estimate_text(median)} months",
-        text=f"The cohort's patients on average, with 95% interval.{beside}{late} Event-free:",
-        items=tuple(f"at {row['time']:g} months: {estimate_text(row)}" for row in shares),
+        headline=f"{words.endpoint}: median {estimate_text(median)} months{_beyond(median, results)}",
+        text=f"The cohort's patients on average, with 95% interval.{beside}{late}{late_entry_words(results.fit)} "
+        "Event-free:",
+        items=tuple(f"at {row['time']:g} months: {estimate_text(row)}{_beyond(row, results)}" for row in shares),
         target="survival",
         links=(),
         evidence=evidence_words(results.estimands),
     )
+
+
+def _beyond(row: Record, results: FitResults) -> str:
+    return f", {beyond_words(results)}" if is_beyond(row, results.fit) else ""
 
 
 def _reliance(results: FitResults) -> Iterator[SummaryFinding]:

@@ -8,6 +8,7 @@ import numpy as np
 from ixa_bayes.cohort.summary import SMALL_CELL
 from ixa_bayes.models.survival_analysis import MedianPrior, PiecewiseBaseline, WeibullBaseline
 from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, evidence_words, records_of, table_of_rows
+from ixa_bayes.report.fit.extrapolation import BEYOND_MARK, beyond_words, is_beyond
 from ixa_bayes.report.fit.results import FitResults
 from ixa_bayes.report.fit.words import FitWords, estimate_text, months_text, prior_words
 from ixa_bayes.report.wording import (
@@ -85,7 +86,7 @@ def standardised_table(results: FitResults) -> DisplayTable:
     table = results.estimands[results.estimands["estimand"].isin(["survival", "median", "rmst"])]
     rows = []
     for (factor, level), block in table.groupby(["factor", "level"], sort=False):
-        cells = [estimate_text(row) for row in records_of(block)]
+        cells = [_marked(row, results) for row in records_of(block)]
         name = words.level(str(factor), str(level)) if factor else "as they are"
         rows.append(DisplayRow((name, *cells), group=words.factor(str(factor)) if factor else "All patients"))
     return fit_table(
@@ -93,7 +94,8 @@ def standardised_table(results: FitResults) -> DisplayTable:
         columns,
         results=results,
         anchor="table-standardised",
-        caption=f"{words.endpoint} of the cohort's patients, as they are and if everybody had one level of a factor",
+        caption=f"{words.endpoint} of the cohort's patients, as they are and if everybody had one level of a factor"
+        f"{_mark_words(rows, results)}",
         missing="",
         file="estimands.csv",
     )
@@ -113,7 +115,7 @@ def difference_table(results: FitResults) -> DisplayTable:
     rows = []
     for (factor, level), block in table.groupby(["factor", "level"], sort=False):
         found = records_of(block)
-        cells = [estimate_text(row) for row in found]
+        cells = [_marked(row, results) for row in found]
         longer = probability_text(float(found[-1]["p_gt_1"]))
         rows.append(DisplayRow((words.comparison(str(factor), str(level)), *cells, longer)))
     return fit_table(
@@ -121,10 +123,21 @@ def difference_table(results: FitResults) -> DisplayTable:
         columns,
         results=results,
         anchor="table-differences",
-        caption="Differences between levels, averaged over the cohort's patients",
+        caption=f"Differences between levels, averaged over the cohort's patients{_mark_words(rows, results)}",
         missing="The model has no factor with levels, so there are no levels to compare.",
         file="estimands.csv",
     )
+
+
+def _marked(row: Record, results: FitResults) -> str:
+    """An estimate, with a mark where it is of a time beyond all follow-up."""
+    return f"{estimate_text(row)}{BEYOND_MARK if is_beyond(row, results.fit) else ''}"
+
+
+def _mark_words(rows: Sequence[DisplayRow], results: FitResults) -> str:
+    """What the mark means, for the caption of a table that has any."""
+    marked = any(cell.endswith(BEYOND_MARK) for row in rows for cell in row.cells)
+    return f". {BEYOND_MARK} {beyond_words(results)}" if marked else ""
 
 
 def patient_table(results: FitResults) -> DisplayTable:

@@ -7,9 +7,10 @@ from typing import Any, Final
 import numpy as np
 from pydantic import BaseModel
 
+from ixa_bayes.cohort.summary import SMALL_CELL
 from ixa_bayes.inference.attempts import Attempt
 from ixa_bayes.inference.survival_question import SurvivalQuestion
-from ixa_bayes.report.fit.results import NOT_KNOWN
+from ixa_bayes.report.fit.results import NOT_KNOWN, FitResults
 from ixa_bayes.report.wording import interval_text, number_text, percent_text, points_text, ratio_text
 
 METHODS: Final[Mapping[str, str]] = {
@@ -127,6 +128,16 @@ def estimate_text(row: Mapping[str, Any]) -> str:
         word = percent_text if row["unit"] == "probability" else number_text
     middle, low, high = (word(float(row[name]), error) for name in ("median", "q025", "q975"))
     return f"{middle} ({interval_text(low, high)})"
+
+
+def observed_median_words(results: FitResults) -> str:
+    """Kaplan-Meier's median of all patients used, or why there is none."""
+    curves = results.curves
+    same = (curves["factor"] == "") & (curves["quantity"] == "median") & (curves["interval"] == "log-log")
+    (estimate, note) = curves.loc[same, ["estimate", "note"]].iloc[0]
+    if np.isfinite(estimate):
+        return f"{number_text(float(estimate))} months"
+    return f"not shown (fewer than {SMALL_CELL} patients)" if "not shown" in note else "not reached"
 
 
 def months_text(months: float) -> str:
