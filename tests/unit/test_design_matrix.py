@@ -1,6 +1,7 @@
 """Covariates of a model file, coded for the patients of a cohort: every value, everyone lost, every fault."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -128,3 +129,50 @@ def test_nobody_with_all_covariates_is_an_error_that_counts() -> None:
 def test_a_source_that_cannot_be_read_is_refused(source: str) -> None:
     with pytest.raises(ValueError, match="write a column, or a comparison"):
         _analysis({"x": {"from": source, "prior": PRIOR}})
+
+
+IMPLYING = {
+    "high": {"from": "gfr > 80", "prior": PRIOR, "implies": ["middle"]},
+    "middle": {"from": "gfr > 50", "prior": PRIOR, "implies": ["emd"]},
+    "emd": {"prior": PRIOR},
+}
+
+
+def test_rows_that_contradict_what_a_covariate_implies_are_told() -> None:
+    """gfr is 70, 70.1, missing, 30, 90, 60 and emd 0, 1, 1, missing, 0, 0: rows 1, 5 and 6 contradict middle -> emd."""
+    with pytest.raises(InputError) as error:
+        design_of(_cohort(), _analysis(IMPLYING))
+    high, middle = error.value.problems
+    # At two removes too, whatever stands between them.
+    assert high.where == "cohort cohort, row 5 (header and blank rows not counted), columns 'gfr' and 'emd'"
+    assert high.found == "high = 1 (gfr > 80) with emd = 0"
+    assert middle.where == "cohort cohort, rows 1, 5, 6 (header and blank rows not counted), columns 'gfr' and 'emd'"
+    assert middle.found == "middle = 1 (gfr > 50) with emd = 0"
+    assert middle.rule == "middle implies emd in model m: no patient has this profile"
+    assert middle.mend == "correct these cells, or `implies` in the model file"
+
+
+def test_a_missing_value_contradicts_nothing() -> None:
+    cohort = _cohort()
+    cohort = replace(cohort, covariates=cohort.covariates.assign(emd=[1, np.nan, 0, np.nan, 1, np.nan]))
+    assert list(design_of(cohort, _analysis(IMPLYING)).rows) == [0, 4]
+
+
+def test_contradictions_name_the_file_and_so_many_rows_that_their_cause_is_plain(tmp_path: Path) -> None:
+    table = pd.DataFrame({"patient": [f"secret{i}" for i in range(30)], "os_time": 1.0, "os_event": 1, "a": 1, "b": 0})
+    file = tmp_path / "patients.csv"
+    table.to_csv(file, index=False)
+    with pytest.raises(InputError) as error:
+        design_of(read_cohort(file), _analysis({"a": {"prior": PRIOR, "implies": ["b"]}, "b": {"prior": PRIOR}}))
+    (problem,) = error.value.problems
+    rows = ", ".join(str(row) for row in range(1, 21))
+    assert problem.where.startswith(f"{file}, rows {rows} and 10 more (")
+    assert "secret" not in str(error.value)
+
+
+def test_rows_that_keep_to_what_is_implied_are_used() -> None:
+    covariates = {
+        "triple": {"from": "refractoriness == triple_class", "prior": PRIOR, "implies": ["pi"]},
+        "pi": {"from": "refractoriness >= pi_only", "prior": PRIOR},
+    }
+    assert list(design_of(_cohort(), _analysis(covariates)).rows) == [0, 1, 2, 3, 5]

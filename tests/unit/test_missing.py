@@ -1,6 +1,7 @@
 """Missing binary covariates: every pattern summed, against sums written out patient by patient."""
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ixa_bayes.inference.survival_estimands import standardised
 from ixa_bayes.inference.survival_parameters import log_prior, parameters_of, pointwise_log_likelihood
 from ixa_bayes.inference.survival_prior import implied_by_prior, prior_draws
 from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
+from ixa_bayes.models.analysis import read_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.models.weibull import weibull_model
 
@@ -212,3 +214,28 @@ def test_priors_of_missing_covariates_can_be_drawn() -> None:
     assert float(draws["missing_earlier"].std()) == pytest.approx(1.0, abs=0.05)
     implied = implied_by_prior(QUESTION, 5)
     assert set(implied["population"]) == {"reference_profile", "cohort", "each"}
+
+
+@pytest.mark.parametrize(
+    ("summed", "related"),
+    [
+        ("triple", "triple implies double"),
+        ("double", "double implies single and is implied by triple"),
+        ("single", "single is implied by double"),
+    ],
+)
+def test_a_covariate_that_is_bound_to_another_cannot_be_summed_out(tmp_path: Path, summed: str, related: str) -> None:
+    """Among its two values is one that no patient has beside the other's."""
+    text = read_model("os_weibull").text
+    for name, implied in (("triple", '["double"]'), ("double", '["single"]'), ("single", "[]")):
+        prior = '{ kind = "normal", sd = 1.0, source = "test" }'
+        missing = 'missing = "marginalise"' if name == summed else ""
+        text += f"\n[covariates.{name}]\nimplies = {implied}\nprior = {prior}\n{missing}\n"
+    file = tmp_path / "mine.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        read_model(file)
+    (problem,) = error.value.problems
+    assert f"covariates.{summed}.missing" in problem.where
+    assert problem.rule.startswith(f"{related}, and of a marginalised covariate both values are summed")
+    assert problem.mend.startswith('write missing = "complete_case", or take ')

@@ -17,6 +17,9 @@ from ixa_bayes.study.hints import did_you_mean
 
 _ORDER: Final = ("<=", ">=", "<", ">")
 
+ROWS_TOLD_AT_MOST: Final = 20
+"""Rows that contradict one implication; the rest are counted."""
+
 type Value = str | float | bool
 
 
@@ -150,7 +153,7 @@ def design_of(cohort: Cohort, analysis: SurvivalAnalysis) -> Design:
     ------
     InputError
         If the endpoint or a column is not there, a factor has no reference level, a comparison cannot
-        be made, or no patient has all covariates; every fault at once.
+        be made, rows contradict what a covariate implies, or no patient has all covariates; every fault at once.
     """
     problems: list[Problem] = []
     if analysis.endpoint not in cohort.follow_up:
@@ -164,24 +167,40 @@ def design_of(cohort: Cohort, analysis: SurvivalAnalysis) -> Design:
             )
         )
     terms: dict[str, Term] = {}
-    columns: list[pd.DataFrame] = []
+    observed: dict[str, pd.Series] = {}
     for name, covariate in analysis.covariates.items():
         try:
             term, values = _term(cohort, name, covariate)
         except InputError as error:
             problems += error.problems
             continue
-        terms[name] = term
-        columns.append(term.code(values))
-    problems += [*_faults_of_priors(analysis, terms), *_faults_of_marginalising(cohort, analysis, terms)]
+        terms[name], observed[name] = term, values
+    problems += [
+        *_faults_of_priors(analysis, terms),
+        *_faults_of_marginalising(cohort, analysis, terms),
+        *_contradictions(cohort, analysis, terms=terms, observed=observed),
+    ]
     if problems:
         raise InputError(problems)
+    columns = [terms[name].code(values) for name, values in observed.items()]
     priors = {
         coefficient: _prior(analysis, name, terms[name].level_of(coefficient))
         for name in analysis.covariates
         for coefficient in terms[name].coefficients
     }
     return _complete_cases(cohort, analysis, terms=terms, columns=columns, priors=priors)
+
+
+def implied_by(terms: Mapping[str, Term], covariate: str) -> list[str]:
+    """All covariates that one implies, at any remove."""
+    found: list[str] = []
+    waiting = list(terms[covariate].implies)
+    while waiting:
+        name = waiting.pop()
+        if name in terms and name not in found:
+            found.append(name)
+            waiting += terms[name].implies
+    return found
 
 
 def _prior(analysis: SurvivalAnalysis, covariate: str, level: str) -> CoefficientPrior:
@@ -256,6 +275,41 @@ def _faults_of_marginalising(
     if summed and analysis.endpoint in cohort.follow_up and is_start_stop(cohort.follow_up[analysis.endpoint]):
         rule = "rows of one patient share the missing value, so they cannot be summed one by one"
         yield Problem("covariates " + ", ".join(summed), "marginalise in a start-stop table", rule, "use complete_case")
+
+
+def _contradictions(
+    cohort: Cohort, analysis: SurvivalAnalysis, *, terms: Mapping[str, Term], observed: Mapping[str, pd.Series]
+) -> Iterator[Problem]:
+    """Rows in which a covariate is 1 and one that it implies is 0; a missing value contradicts nothing."""
+    for name in terms:
+        for other in implied_by(terms, name):
+            if terms[name].kind != "binary" or terms[other].kind != "binary":
+                continue
+            bad = np.flatnonzero(observed[name].eq(1).to_numpy() & observed[other].eq(0).to_numpy())
+            if not bad.size:
+                continue
+            covariates = analysis.covariates
+            columns = dict.fromkeys(repr(covariates[one].expression(one).column) for one in (name, other))
+            found = " with ".join(
+                f"{one} = {value}" + (f" ({covariates[one].source})" if covariates[one].source not in ("", one) else "")
+                for one, value in ((name, 1), (other, 0))
+            )
+            rule = f"{name} implies {other} in model {analysis.name}: no patient has this profile"
+            mend = "correct these cells, or `implies` in the model file"
+            yield Problem(
+                f"{cohort.path or f'cohort {cohort.name}'}, {_rows_text(bad)}, "
+                f"column{'s' if len(columns) > 1 else ''} {' and '.join(columns)}",
+                found,
+                rule,
+                mend,
+            )
+
+
+def _rows_text(rows: NDArray[np.int64]) -> str:
+    """Rows of a cohort as a reader of its table counts them."""
+    told = ", ".join(f"{row + 1}" for row in rows[:ROWS_TOLD_AT_MOST].tolist())
+    more = f" and {rows.size - ROWS_TOLD_AT_MOST:,} more" if rows.size > ROWS_TOLD_AT_MOST else ""
+    return f"row{'s' if rows.size > 1 else ''} {told}{more} (header and blank rows not counted)"
 
 
 def _term(cohort: Cohort, name: str, covariate: ModelCovariate) -> tuple[Term, pd.Series]:

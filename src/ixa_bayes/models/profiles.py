@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from ixa_bayes.errors import InputError, Problem
-from ixa_bayes.models.design_matrix import Design, Term, Value
+from ixa_bayes.models.design_matrix import Design, Value, implied_by
 from ixa_bayes.study.hints import did_you_mean
 
 type Profile = Mapping[str, Value]
@@ -71,7 +71,7 @@ def level_columns(design: Design, covariate: str, value: Value) -> dict[str, flo
     settings = {covariate: value}
     term = design.terms[covariate]
     if term.kind == "binary":
-        related = _implied(design, term) if float(value) == 1 else _implying(design, term)
+        related = implied_by(design.terms, covariate) if float(value) == 1 else _implying(design, covariate)
         settings |= dict.fromkeys(related, float(value))
     return {
         coefficient: number
@@ -80,20 +80,8 @@ def level_columns(design: Design, covariate: str, value: Value) -> dict[str, flo
     }
 
 
-def _implied(design: Design, term: Term) -> list[str]:
-    """All that a covariate implies, at any remove."""
-    found: list[str] = []
-    waiting = list(term.implies)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.append(name)
-            waiting += design.terms[name].implies
-    return found
-
-
-def _implying(design: Design, term: Term) -> list[str]:
-    return [name for name, other in design.terms.items() if term.covariate in _implied(design, other)]
+def _implying(design: Design, covariate: str) -> list[str]:
+    return [name for name in design.terms if covariate in implied_by(design.terms, name)]
 
 
 def _impossible(design: Design, profile: Profile) -> list[Problem]:
@@ -106,6 +94,6 @@ def _impossible(design: Design, profile: Profile) -> list[Problem]:
             f"set {other} to 1 as well",
         )
         for name in sorted(ones)
-        for other in _implied(design, design.terms[name])
+        for other in implied_by(design.terms, name)
         if other not in ones
     ]

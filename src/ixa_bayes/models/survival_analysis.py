@@ -15,6 +15,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ixa_bayes.study.definition import Name, Text
+from ixa_bayes.study.toml_files import KeyFault, KeyFaultsError
 
 MONTHS_PER: Final[Mapping[str, float]] = {"month": 1.0, "year": 12.0, "day": 1 / 30.4375}
 MOST_MARGINALISED: Final = 4
@@ -228,10 +229,12 @@ class ModelCovariate(_Strict):
         In a piecewise-exponential model: the effect may change from interval to interval, and ``prior`` is about its
         mean over the intervals. Without it the hazards are proportional.
     implies : tuple of str
-        Other binary covariates of the model that are 1 whenever this one is.
+        Other binary covariates of the model that are 1 whenever this one is; a row of the cohort that contradicts it
+        is a fault.
     missing : str
         ``complete_case`` leaves out patients without a value; they are counted. ``marginalise`` sums both values of a
-        binary covariate out of the likelihood, under a model of its own given the other covariates.
+        binary covariate out of the likelihood, under a model of its own given the other covariates. That model knows
+        nothing of ``implies``, so a covariate that implies another or is implied cannot be marginalised.
     """
 
     source: Text = Field(default="", alias="from")
@@ -341,6 +344,28 @@ class SurvivalAnalysis(_Strict):
                 f"{len(names)} covariates are marginalised ({', '.join(names)}); at most {MOST_MARGINALISED} can be, "
                 "since every pattern of their values is summed"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _no_impossible_value_is_summed(self) -> Self:
+        # Directly or at any remove is the same here: what is implied at two removes is implied by its neighbour too.
+        faults = []
+        for name, covariate in self.covariates.items():
+            implying = [other for other, its in self.covariates.items() if name in its.implies]
+            related = [f"implies {other}" for other in covariate.implies] + [f"is implied by {one}" for one in implying]
+            if covariate.missing == "marginalise" and related:
+                partners = ", ".join(dict.fromkeys([*covariate.implies, *implying]))
+                faults.append(
+                    KeyFault(
+                        ("covariates", name, "missing"),
+                        repr("marginalise"),
+                        f"{name} {' and '.join(related)}, and of a marginalised covariate both values are summed, "
+                        "also the one that no such patient has",
+                        f'write missing = "complete_case", or take {partners} out of the model',
+                    )
+                )
+        if faults:
+            raise KeyFaultsError(faults)
         return self
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from ixa_bayes.cohort.summary import shown_counts
@@ -86,9 +87,12 @@ def ask(model: str | Path, cohort: str | Path | Cohort, *, seed: int) -> Asked:
 def implied_lines(asked: Asked, *, show_small_cells: bool = False) -> list[str]:
     """The priors' implications in words, and who is left out; small counts of real patients are kept back."""
     table = asked.implied
-    reference = table[table["population"] == "reference_profile"]
-    lines = [f"Prior: {_implied(row)}" for _, row in reference.iterrows()]
     design, rows = asked.question.design, asked.question.rows
+    lines = [f"Prior: {_implied(row)}" for _, row in table[table["population"] == "reference_profile"].iterrows()]
+    if design.terms:  # without covariates every patient is the reference profile
+        of_cohort = table[(table["population"] == "cohort") & (table["estimand"] == "median")]
+        lines += [f"Prior: {_implied(row)}" for _, row in of_cohort.iterrows()]
+    lines += _centre_lines(asked.question)
     kept_back = asked.question.cohort.evidence_kind == "patients" and not show_small_cells
     n = int(asked.question.unit_weight.sum())
     (events,) = shown_counts([rows.n_events], kept_back=kept_back)
@@ -202,9 +206,30 @@ def _median_line(row: dict[str, Any], results: FitResults) -> str:
 def _implied(row: pd.Series) -> str:
     if row["estimand"] == "median":
         interval = interval_text(number_text(row["q025"]), number_text(row["q975"]))
-        return f"median of the reference profile {number_text(row['median'])} months (95% {interval})"
+        whose = str(row["population"]).replace("_", " ")
+        return f"median of the {whose} {number_text(row['median'])} months (95% {interval})"
     interval = interval_text(probability_text(row["q025"]), probability_text(row["q975"]))
     return f"event-free at {row['time']:g} months {probability_text(row['median'])} (95% {interval})"
+
+
+def _centre_lines(question: SurvivalQuestion) -> list[str]:
+    """Of each continuous covariate whose centre is beyond all values: the priors are then about no such patient.
+
+    The values' range is not told, since extremes may point to a patient; the median is told by ``check-cohort`` too.
+    """
+    lines = []
+    for name, term in question.design.terms.items():
+        if term.kind != "continuous":
+            continue
+        coded = question.design.matrix[name].to_numpy()  # 0 at the centre
+        if coded.min() <= 0 <= coded.max():
+            continue
+        middle = float(np.median(np.repeat(coded, question.rows.weight))) * term.per + term.centre
+        lines.append(
+            f"Warning: the centre of {name} ({term.centre:g}) is outside its values in the cohort, so the reference "
+            f"profile is no patient here; set `centre` in the model file (such as `centre = {middle:g}`)"
+        )
+    return lines
 
 
 def _write(results: FitResults, told: Told, folder: Path) -> None:
