@@ -153,6 +153,8 @@ def test_captions_tell_what_paler_curves_mean(short: FitResults, whole: FitResul
     for name in ("survival", "survival_by_factor", "hazard"):
         assert told in drawn[name].caption, name
     assert drawn["survival"].alt.count(WORDS) == 2  # of the median and at 12 months
+    kept_back = {one.figure.name: one.figure for one in draw_fit(replace(short, kept_back=True))}
+    assert "fewer than 5 patients were followed so long: there its law nearly alone" in kept_back["survival"].caption
     again = {one.figure.name: one.figure for one in draw_fit(whole)}
     assert "paler" not in again["survival"].caption
     assert "The two should agree if the model fits." in again["survival_by_factor"].caption

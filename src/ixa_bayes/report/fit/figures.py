@@ -206,8 +206,10 @@ def _pale(results: FitResults, bands: Iterable[Band]) -> str:
     """What it means that a curve of the model becomes paler, where one does."""
     if not any(band.time[-1] > band.followed for band in bands):
         return ""
-    whom = f"fewer than {SMALL_CELL} patients were" if results.kept_back else "no patient was"
-    return f" The model's curve is paler where {whom} followed so long: there its law alone carries it on."
+    whom, nearly = (
+        (f"fewer than {SMALL_CELL} patients were", "nearly ") if results.kept_back else ("no patient was", "")
+    )
+    return f" The model's curve is paler where {whom} followed so long: there its law {nearly}alone carries it on."
 
 
 def _fewer(ticks: FloatArray) -> FloatArray:
