@@ -180,18 +180,27 @@ def check_cohort(
     out.print(f"  {found.path}", markup=False, soft_wrap=True)
     for line in summary_lines(found, median_follow_up=medians, show_small_cells=show_small_cells):
         out.print(f"  {line}", markup=False, soft_wrap=True)
-    for line in _commands_to_fit(list(found.follow_up), cohort):
+    for line in _commands_to_fit(list(found.follow_up), list(found.covariates.columns), cohort):
         out.print(f"Next: {line}", markup=False, soft_wrap=True)
 
 
-def _commands_to_fit(endpoints: list[str], cohort: str) -> list[str]:
-    """How to fit the built-in model of each endpoint, or any model where none of them has one."""
+def _commands_to_fit(endpoints: list[str], covariates: list[str], cohort: str) -> list[str]:
+    """How to fit the built-in model of each endpoint whose covariates the cohort has, or else a model of one's own."""
     from shlex import quote
 
+    from ixa_bayes.models.analysis import analysis_from, read_model
+    from ixa_bayes.models.survival_analysis import SurvivalAnalysis
     from ixa_bayes.study.locate import builtin_names
 
-    models = [f"{endpoint}_weibull" for endpoint in endpoints if f"{endpoint}_weibull" in builtin_names("model")]
-    return [f"ixa-bayes fit {model} --cohort {quote(cohort)}" for model in models or ["MODEL"]]
+    models = []
+    for name in (f"{endpoint}_weibull" for endpoint in endpoints):
+        if name in builtin_names("model"):
+            needed = analysis_from(read_model(name), SurvivalAnalysis).covariates
+            if all(covariate.expression(key).column in covariates for key, covariate in needed.items()):
+                models.append(name)
+    if models:
+        return [f"ixa-bayes fit {model} --cohort {quote(cohort)}" for model in models]
+    return [f"ixa-bayes fit MODEL --cohort {quote(cohort)}  (MODEL: a copy of a built-in model with your covariates)"]
 
 
 @app.command(epilog="Example: ixa-bayes audit zhou2026")

@@ -138,6 +138,15 @@ def test_a_date_format_is_declared_and_never_guessed(cell: str, hints: list[str]
     assert all(hint in problem.mend for hint in hints)
 
 
+def test_one_bad_date_among_good_ones_is_no_reason_for_another_format() -> None:
+    first, *others = ROWS["start"]
+    assert len(others) == 2, "two of three are right"
+    for cell in ("2021-02-31", "31.12.2020"):
+        [problem] = faults(table(start=[cell, *others]), described())
+        assert problem.found == repr(cell)
+        assert problem.mend == "no such day, or not written as %Y-%m-%d: correct the date", first
+
+
 def test_declared_formats_are_read() -> None:
     german = {key: [f"{d[8:]}.{d[5:7]}.{d[:4]}" if d else "" for d in ROWS[key]] for key in ("start", "died", "seen")}
     description = described() | {"date_format": "%d.%m.%Y"}

@@ -238,7 +238,11 @@ def _dates(faults: Faults, column: str, *, description: CohortDescription, absen
     """Read a column of dates; ``absent`` is the rule that an empty cell breaks, if it breaks one."""
     read = dates(faults.raw.cells[column], date_format=description.date_format, missing=description.missing)
     rule = f"must be a date written as {description.date_format}"
-    faults.cells(column, read.strange, rule=rule, mend=_mend_date)
+    strange, filled = int(np.count_nonzero(read.strange)), int(np.count_nonzero(~read.empty))
+    # Where most cells are read, the format is right and a few cells are wrong.
+    few = 2 * strange < filled
+    mend = f"no such day, or not written as {description.date_format}: correct the date" if few else _mend_date
+    faults.cells(column, read.strange, rule=rule, mend=mend)
     if absent:
         faults.cells(column, read.empty, rule=absent, mend=FIND_OUT)
     return read

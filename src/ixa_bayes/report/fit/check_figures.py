@@ -82,9 +82,9 @@ def _calibration(results: FitResults) -> DrawnFigure:
             caption="Leave-one-out probability integral transform. Among "
             "well-made predictions, half of the events come by the time at which the model put the probability at one "
             f"half, and so for every probability. The curve {verdict} the band in which all of it lies with 95% "
-            "probability, or more, if the model is right. Censored patients are spread over what they leave open; where "
-            "many are censored the curve moves little, and a wrong time course can stay within the band. The comparison "
-            "with Kaplan-Meier is then the sharper check.",
+            "probability, or more, if the model is right. Censored patients are spread over what they leave open. If "
+            "many are, the curve moves little, and a wrong time course can stay within the band; the "
+            "comparison with Kaplan-Meier is then the sharper check.",
             evidence_kind=fit.question.cohort.evidence_kind,
             ledger_rows=(),
             section="checks",
