@@ -17,10 +17,11 @@ from ixa_bayes.report.fit.figures import draw_fit
 from ixa_bayes.report.fit.files import REPORT, explain, readme, tables_of, write_fit_files
 from ixa_bayes.report.fit.page import render_fit_page
 from ixa_bayes.report.fit.results import FitResults
+from ixa_bayes.report.fit.run import fit_headlines
 from ixa_bayes.report.fit.sensitivity import NO_DEPENDENCE, NOT_COMPUTED, sensitivity_table, sensitivity_words
 from ixa_bayes.report.fit.summary import fit_findings
 from ixa_bayes.report.fit.tables import BELIEF, hazard_ratio_table, implied_table, prior_table
-from ixa_bayes.report.fit.words import direction_of, estimate_text, months_text, prior_words
+from ixa_bayes.report.fit.words import NOT_COMPARED, direction_of, estimate_text, months_text, prior_words
 
 from .fits import COVARIATES, ID, RARE, patients, question, results_of, written_fit
 from .pages import Outline, text_of
@@ -367,3 +368,26 @@ def test_without_the_log_likelihood_of_patients_the_page_says_so(simulated: FitR
     page = render_fit_page(results, [])
     assert NOT_COMPUTED in page
     assert "leaving one out was not computed" in page
+
+
+def test_a_covariate_that_is_the_same_for_everybody_says_so_wherever_its_ratio_stands() -> None:
+    alike = {name: COVARIATES[name] for name in ("stage", "sex")}
+    results = results_of(written_fit(question(covariates=alike, table=patients().assign(sex="male"))))
+    smallest, ratios = fit_findings(results)[:2]
+    assert "Stage: c v a" in smallest.headline, "nobody is female, but that is no subgroup"
+    (told,) = [item for item in ratios.items if item.startswith("Sex")]
+    assert told == ratios.items[-1]
+    assert told.endswith(NOT_COMPARED)
+    assert "outcome" not in told
+    named = [row.cells[0] for row in hazard_ratio_table(results).rows]
+    assert [NOT_COMPARED in name for name in named] == [False, False, True]
+    lines = [line for line in fit_headlines(results) if "hazard ratio" in line]
+    assert [NOT_COMPARED in line for line in lines if line.startswith("sex")] == [True]
+    assert [NOT_COMPARED in line for line in lines if line.startswith("stage")] == [False, False]
+
+
+def test_a_ratio_without_patients_is_never_clear() -> None:
+    alike = {name: COVARIATES[name] for name in ("stage", "sex")}
+    results = results_of(written_fit(question(covariates=alike, table=patients().assign(sex="male"))))
+    certain = replace(results, estimands=results.estimands.assign(p_gt_1=0.999))
+    assert fit_findings(certain)[1].headline == "2 of 3 hazard ratios have a clear direction"

@@ -21,7 +21,7 @@ from ixa_bayes.report.display import records_of
 from ixa_bayes.report.fit.extrapolation import beyond_words, is_beyond
 from ixa_bayes.report.fit.files import write_fit_files
 from ixa_bayes.report.fit.results import FitResults, fit_results
-from ixa_bayes.report.fit.words import attempts_words, observed_median_words
+from ixa_bayes.report.fit.words import NOT_COMPARED, FitWords, attempts_words, observed_median_words
 from ixa_bayes.report.record import Told, check_nothing_foreign, check_output, code_hash, kept, provenance, write_record
 from ixa_bayes.report.wording import interval_text, number_text, probability_text, ratio_text
 
@@ -188,9 +188,10 @@ def _ratio_line(row: pd.Series, results: FitResults) -> str:
     interval = interval_text(ratio_text(row["q025"], error), ratio_text(row["q975"], error))
     against = f" {row['comparator']}" if str(row["comparator"]).startswith("per ") else ""
     over_time = ", mean over time," if row["factor"] in results.fit.question.changing else ""
+    compared = FitWords(results.fit.question).is_compared(row["factor"], row["level"])
     return (
         f"{name}: hazard ratio{against}{over_time} {ratio_text(row['median'], error)} (95% {interval}), "
-        f"P(HR > 1) {probability_text(row['p_gt_1'])}"
+        f"P(HR > 1) {probability_text(row['p_gt_1'])}{'' if compared else f' ({NOT_COMPARED})'}"
     )
 
 

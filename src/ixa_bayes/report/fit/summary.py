@@ -14,6 +14,7 @@ from ixa_bayes.report.fit.tables import count_of, sizes_of, total_of
 from ixa_bayes.report.fit.words import (
     CLEAR,
     METHODS,
+    NOT_COMPARED,
     FitWords,
     attempts_words,
     direction_of,
@@ -51,25 +52,27 @@ def ratios_by_size(results: FitResults) -> list[Record]:
     """Hazard ratios by the smaller of the two groups that each compares, whose level is ``smaller``.
 
     Groups that are too small to be counted are ordered too: which of two is the smaller one, a figure without a curve
-    of it tells as well. Ratios of measured covariates are of everybody, and come last.
+    of it tells as well. Ratios of measured covariates are of everybody, and come last with those that compare nobody.
     """
     table = results.estimands[results.estimands["estimand"] == "hazard_ratio"]
     n = patients_of(results.fit, kept_back=False).set_index(["factor", "level"])["n"]
-    terms, found = results.fit.question.design.terms, []
+    terms, words, found = results.fit.question.design.terms, FitWords(results.fit.question), []
     for row in records_of(table):
         factor, level = row["factor"], row["level"]
         sides = (level, terms[factor].reference) if level else (level,)
         smaller = min(sides, key=lambda side: n[factor, side])
-        order = (n[factor, smaller], n[factor, level]) if level else (float("inf"), float("inf"))
+        compared = words.is_compared(factor, level)
+        order = (n[factor, smaller], n[factor, level]) if level and compared else (float("inf"), float("inf"))
         found.append((order, row | {"smaller": smaller}))
     return [row for _, row in sorted(found, key=lambda pair: pair[0])]
 
 
 def _smallest(results: FitResults) -> Iterator[SummaryFinding]:
     rows = ratios_by_size(results)
-    if not rows or not rows[0]["level"]:
+    words = FitWords(results.fit.question)
+    if not rows or not rows[0]["level"] or not words.is_compared(rows[0]["factor"], rows[0]["level"]):
         return
-    row, words = rows[0], FitWords(results.fit.question)
+    row = rows[0]
     ratio = words.ratio(row["factor"], row["level"])
     of_reference = row["smaller"] != row["level"]
     name = f"{words.group(row['factor'], row['smaller'])}, the reference of {ratio}" if of_reference else ratio
@@ -114,10 +117,12 @@ def _ratios(results: FitResults) -> Iterator[SummaryFinding]:
     if not rows:
         return
     words = FitWords(results.fit.question)
-    clear = [row for row in rows if max(row["p_gt_1"], 1 - row["p_gt_1"]) >= CLEAR]
+    compared = [row for row in rows if words.is_compared(row["factor"], row["level"])]
+    clear = [row for row in compared if max(row["p_gt_1"], 1 - row["p_gt_1"]) >= CLEAR]
     named = [
         f"{words.ratio(row['factor'], row['level'])}: {estimate_text(row)}, "
-        f"P(HR > 1) {probability_text(row['p_gt_1'])}, {direction_of(row['p_gt_1'])}"
+        f"P(HR > 1) {probability_text(row['p_gt_1'])}, "
+        f"{direction_of(row['p_gt_1']) if row in compared else NOT_COMPARED}"
         for row in rows[:MOST_NAMED]
     ]
     if len(rows) > MOST_NAMED:

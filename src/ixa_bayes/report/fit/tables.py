@@ -10,7 +10,7 @@ from ixa_bayes.models.survival_analysis import MedianPrior, PiecewiseBaseline, W
 from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, evidence_words, records_of, table_of_rows
 from ixa_bayes.report.fit.extrapolation import BEYOND_MARK, beyond_words, is_beyond
 from ixa_bayes.report.fit.results import FitResults
-from ixa_bayes.report.fit.words import FitWords, estimate_text, months_text, prior_words
+from ixa_bayes.report.fit.words import NOT_COMPARED, FitWords, estimate_text, months_text, prior_words
 from ixa_bayes.report.wording import (
     interval_text,
     percent_text,
@@ -54,6 +54,7 @@ def hazard_ratio_table(results: FitResults) -> DisplayTable:
         chances = [probability_text(float(row[name])) for name in ("p_gt_1", *thresholds, "p_practically_equal")]
         sizes = sizes_of(results, row["factor"], row["level"])
         name = words.ratio(row["factor"], row["level"])
+        name += "" if words.is_compared(row["factor"], row["level"]) else f" ({NOT_COMPARED})"
         rows.append(DisplayRow((name, *sizes, estimate_text(row), *chances)))
     return fit_table(
         rows,

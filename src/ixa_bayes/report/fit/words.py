@@ -32,6 +32,8 @@ _PRIORS: Final[Mapping[str, str]] = {
     "r2d2": "R2D2 over a set: R² with mean {r2_mean:g} and precision {r2_precision:g}, concentration {concentration:g}",
 }
 _NUMBERED: Final = ("0", "1")
+NOT_COMPARED: Final = "the same for everybody, so no patient tells of it"
+"""What stands beside a hazard ratio about which no patient says anything."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +79,12 @@ class FitWords:
         """What a hazard ratio compares, and that it is a mean if the effect changes over time."""
         over_time = ", mean over time" if covariate in self.question.changing else ""
         return f"{self.comparison(covariate, level)}{over_time}"
+
+    def is_compared(self, covariate: str, level: str) -> bool:
+        """Whether the patients differ in what a hazard ratio compares; else no patient tells of it."""
+        term = self.question.design.terms[covariate]
+        (column,) = (name for name in term.coefficients if term.level_of(name) == level)
+        return self.question.design.matrix[column].nunique(dropna=False) > 1
 
     def group(self, covariate: str, level: str) -> str:
         """Patients at a level: ``Stage: III``; all of them where no covariate is named."""
