@@ -22,6 +22,7 @@ from ixa_bayes.inference.power_scaling import (
     NOT_RELIABLE,
     OK,
     STRONG_PRIOR,
+    _sensitivity,
     diagnosis_of,
     joint_log_likelihood,
     joint_log_prior,
@@ -237,3 +238,16 @@ def test_weights_that_cannot_be_relied_on_are_named() -> None:
     found = power_scaling_table(replace(fit, posterior=xr.DataTree.from_dict(groups)))
     assert (found["pareto_k_likelihood"] > 0.7).all()
     assert set(found["diagnosis"]) == {NOT_RELIABLE}
+
+
+def test_an_estimand_of_some_draws_is_moved_by_the_densities_of_those_draws() -> None:
+    """Averages over very many patients use evenly spaced draws."""
+    fit = _exact_fit(_asked(_patients(), mean=-2.4, sd=1.0), np.random.default_rng(2))
+    hazard = fit.posterior["posterior"].to_dataset()["log_hazard"].squeeze(drop=True)
+    row: dict[str, object] = {"estimand": "survival", "unit": "probability"}
+    part = hazard.isel(draw=slice(3, None, 2))
+    whole = sensitivity_of(fit, [(row, hazard), (row, part)])
+    assert whole["prior_sensitivity"].notna().all()
+    joint = joint_log_prior(fit).sel(draw=part["draw"])
+    alone = _sensitivity(xr.Dataset({"0": part}), joint, "prior")["0"]
+    assert whole["prior_sensitivity"].to_numpy() == pytest.approx([alone, alone], rel=1e-9)

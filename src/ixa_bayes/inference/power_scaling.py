@@ -91,6 +91,7 @@ def sensitivity_of(fit: SurvivalFit, drawn: Iterable[tuple[Row, xr.DataArray]]) 
         rows.append(row)
         with np.errstate(divide="ignore"):
             draws[str(position)] = xr.ufuncs.log(values) if _is_unbounded(row) else values
+    draws, joint = _common_draws(draws, joint)
     evidence = dict(zip(EVIDENCE, (fit.question.cohort.evidence_kind, ""), strict=True))
     moved = {name: _sensitivity(xr.Dataset(draws), density, name) for name, density in joint.items()}
     return pd.DataFrame(
@@ -100,6 +101,14 @@ def sensitivity_of(fit: SurvivalFit, drawn: Iterable[tuple[Row, xr.DataArray]]) 
         ],
         columns=[*COLUMNS, *EVIDENCE],
     )
+
+
+def _common_draws(
+    draws: Mapping[str, xr.DataArray], joint: Mapping[str, xr.DataArray]
+) -> tuple[dict[str, xr.DataArray], dict[str, xr.DataArray]]:
+    """Estimands and densities at the draws that all of them have: averages over many patients use a part."""
+    aligned = iter(xr.align(*draws.values(), *joint.values(), join="inner"))
+    return {name: next(aligned) for name in draws}, {name: next(aligned) for name in joint}
 
 
 def joint_log_likelihood(fit: SurvivalFit) -> xr.DataArray:

@@ -43,7 +43,7 @@ def sensitivity_table(results: FitResults) -> DisplayTable:
     words = FitWords(results.fit.question)
     rows = []
     for row in records_of(results.sensitivity):
-        values = [f"{row[name]:.2f}" for name in ("prior_sensitivity", "likelihood_sensitivity")]
+        values = [f"{row[name]:.3f}" for name in ("prior_sensitivity", "likelihood_sensitivity")]
         rows.append(DisplayRow((_name(results, row), *values, row["diagnosis"]), group=_group(words, row)))
     highest = results.sensitivity[["pareto_k_prior", "pareto_k_likelihood"]].to_numpy(dtype=float).max(initial=-np.inf)
     reweighting = f" Largest Pareto k of the reweighting: {highest:.2f}." if rows else ""
