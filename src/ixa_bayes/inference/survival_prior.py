@@ -13,6 +13,7 @@ from ixa_bayes.inference.survival import SurvivalFit
 from ixa_bayes.inference.survival_estimands import hazard_ratio_change, hazard_ratios, quantile, standardised, survival
 from ixa_bayes.inference.survival_parameters import parameters_of
 from ixa_bayes.inference.survival_question import SurvivalQuestion
+from ixa_bayes.inference.survival_tables import ratio_named
 from ixa_bayes.models.over_time import change_prior_draws, walks_of
 from ixa_bayes.models.piecewise import hazard_numbers
 from ixa_bayes.models.ratio_priors import CHANGING, COEFFICIENT
@@ -133,24 +134,13 @@ def _of_patients(fit: SurvivalFit) -> Iterator[_Row]:
 def _of_coefficients(fit: SurvivalFit) -> Iterator[_Row]:
     ratios = hazard_ratios(fit)
     for name in ratios[COEFFICIENT].to_numpy().tolist():
-        yield {"estimand": "hazard_ratio", **_named(fit, name), **_summary(ratios.sel({COEFFICIENT: name}))}
+        yield {"estimand": "hazard_ratio", **ratio_named(fit, name), **_summary(ratios.sel({COEFFICIENT: name}))}
 
 
 def _of_changes(fit: SurvivalFit) -> Iterator[_Row]:
     change = hazard_ratio_change(fit)
     for name in change[CHANGING].to_numpy().tolist():
-        yield {"estimand": "hazard_ratio_change", **_named(fit, name), **_summary(change.sel({CHANGING: name}))}
-
-
-def _named(fit: SurvivalFit, coefficient: str) -> _Row:
-    term = fit.question.design.term_of(coefficient)
-    return {
-        "population": "each",
-        "factor": term.covariate,
-        "level": term.level_of(coefficient),
-        "comparator": term.reference,
-        "unit": "ratio",
-    }
+        yield {"estimand": "hazard_ratio_change", **ratio_named(fit, name), **_summary(change.sel({CHANGING: name}))}
 
 
 def _summary(draws: xr.DataArray) -> _Row:

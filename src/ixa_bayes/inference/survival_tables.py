@@ -41,7 +41,6 @@ COLUMNS: Final[Mapping[str, str]] = {
     "mcse": "Monte Carlo standard error of the median",
     "p_gt_1": "probability that a ratio exceeds 1, or that a difference exceeds 0",
 }
-BASE: Final = ("estimand", "endpoint", "population", "model", "prior", "factor", "level", "comparator", "time", "unit")
 EVIDENCE: Final = ("evidence_kind", "ledger_rows")
 
 type Row = dict[str, object]
@@ -101,7 +100,7 @@ def _threshold_columns(fit: SurvivalFit) -> dict[str, float]:
 def _ratios(fit: SurvivalFit) -> Iterator[tuple[Row, xr.DataArray]]:
     ratios = hazard_ratios(fit)
     for name in ratios[COEFFICIENT].to_numpy().tolist():
-        yield {"estimand": "hazard_ratio", **_of(fit, name)}, ratios.sel({COEFFICIENT: name}, drop=True)
+        yield {"estimand": "hazard_ratio", **ratio_named(fit, name)}, ratios.sel({COEFFICIENT: name}, drop=True)
 
 
 def _ratios_over_time(fit: SurvivalFit) -> Iterator[tuple[Row, xr.DataArray]]:
@@ -111,16 +110,16 @@ def _ratios_over_time(fit: SurvivalFit) -> Iterator[tuple[Row, xr.DataArray]]:
         for name in names:
             own = over_time.sel({CHANGING: name}, drop=True)
             for start in own[INTERVAL].to_numpy().tolist():
-                told = {"estimand": "hazard_ratio_in_interval", **_of(fit, name), "time": start}
+                told = {"estimand": "hazard_ratio_in_interval", **ratio_named(fit, name), "time": start}
                 yield told, own.sel({INTERVAL: start}, drop=True)
-            yield {"estimand": "hazard_ratio_change", **_of(fit, name)}, change.sel({CHANGING: name}, drop=True)
+            yield {"estimand": "hazard_ratio_change", **ratio_named(fit, name)}, change.sel({CHANGING: name}, drop=True)
         sd = fit.posterior["posterior"].to_dataset()[CHANGE_SD].sel({CHANGING_COVARIATE: covariate}, drop=True)
         told = {"estimand": "change_sd", "population": "each", "factor": covariate, "level": "", "comparator": ""}
         yield {**told, "unit": "log_ratio"}, sd
 
 
-def _of(fit: SurvivalFit, coefficient: str) -> Row:
-    """What names a ratio of hazards that a coefficient stands for."""
+def ratio_named(fit: SurvivalFit, coefficient: str) -> Row:
+    """What names a ratio of hazards that a coefficient stands for, of a posterior or a prior."""
     term = fit.question.design.term_of(coefficient)
     return {
         "population": "each",
