@@ -424,3 +424,30 @@ def test_html_in_a_label_passes_through_as_text(make: Make) -> None:
     rows = [SIZE, {"endpoint": "exacerbation", "kind": "percent", "value": "33.1", "count": "41"}]
     findings = audit(make(*rows, definition=definition))
     assert "<script>alert(1)</script>" in findings["explanation"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("median", "events", "size", "found"),
+    [
+        ("12.0", 0, 41, ["nobody had the event"]),
+        ("12.0", 1, 41, []),
+        ("not reached", 21, 41, ["21 of 41 patients had the event, more than half"]),
+        ("not reached", 20, 41, []),
+        ("not reached", 20, 40, []),
+    ],
+)
+def test_events_of_a_subgroup_are_held_against_its_median(
+    make: Make, median: str, events: int, size: int, found: list[str]
+) -> None:
+    group = {"factor": "atopy", "level": "yes", "endpoint": "time_to_relapse"}
+    rows = [
+        SIZE,
+        _n("atopy", "yes", size),
+        group | {"kind": "median", "value": median},
+        group | {"kind": "events", "count": str(events)},
+    ]
+    table = audit(make(*rows))
+    of_check = table[table["check"].eq("events_and_median")]
+    assert of_check["computed"].tolist() == found
+    assert of_check["severity"].eq("contradiction").all()
+    assert of_check["ledger_rows"].str.split(";").str[0].eq("row_2").all()

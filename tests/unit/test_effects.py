@@ -287,3 +287,30 @@ def test_a_ratio_with_a_p_below_a_number_is_read_at_its_edge(make_study: StudyMa
 def test_an_exact_p_is_not_at_an_edge(make_study: StudyMaker) -> None:
     (ratio,), _ = printed_ratios(make_study(WITH_CI | {"lower": "", "upper": "", "interval": "", "p": "0.020"}))
     assert not ratio.at_edge
+
+
+@pytest.mark.parametrize(
+    ("sizes", "p", "claim", "open_limit"),
+    [
+        ((8, 118, 30), "0.03", "better", "lower"),
+        ((60, 66, 60), "0.03", "better", ""),
+        ((60, 66, 60), "0.03", "worse", ""),
+        ((21, 105, 42), "<0.0001", "worse", "upper"),
+        ((60, 66, 60), "<0.001", "better", "lower"),
+        ((60, 66, 60), "NS", "", ""),
+    ],
+)
+def test_a_limit_that_the_print_leaves_open_is_named(
+    make_study: StudyMaker, analysis: EffectAnalysis, sizes: tuple[int, int, int], p: str, claim: str, open_limit: str
+) -> None:
+    """Eight patients without an event: no log-rank p can tell a hazard ratio of 0.1 from one of 0."""
+    female, male, events = sizes
+    counts = zip(SIZES, (female + male, female, female + male - events), strict=True)
+    study = make_study(*(row | {"count": str(count)} for row, count in counts), LOG_RANK | {"p": p, "claim": claim})
+    table = reanalyse_hazard_ratios(study, analysis, seed=1).hazard_ratios
+    simulated = table[table["source"].eq("log_rank_calibrated")]
+    assert simulated["open_limit"].unique().tolist() == [open_limit]
+    flat = simulated[simulated["prior"].eq("flat")]
+    assert flat["hr_q025"].eq(0).tolist() == [open_limit == "lower"] * len(flat)
+    formula = table[table["source"].eq("log_rank_formula")]
+    assert formula["open_limit"].unique().tolist() == [open_limit if "<" in p else ""]

@@ -14,6 +14,7 @@ from ixa_bayes.report.page import render_page
 from ixa_bayes.report.results import Results
 from ixa_bayes.report.run import compute
 from ixa_bayes.report.summary import summary_findings
+from ixa_bayes.study.definition import Limit
 
 from .pages import Outline, empty, long_list, text_of, with_log_rank
 
@@ -259,3 +260,25 @@ def test_simulated_numbers_lose_digits_on_the_page(hostile_results: Results) -> 
     assert "1.78" not in shown
     assert "0.65 " in shown
     assert "0.654" not in shown
+
+
+def test_a_limit_of_the_prior_is_marked_and_explained(hostile_results: Results) -> None:
+    table = hostile_results.hazard_ratios
+    marked = replace(hostile_results, hazard_ratios=table.assign(open_limit="lower", driven_by_prior=False))
+    shown = text_of(render_page(marked, []))
+    assert "†" in shown
+    assert "cannot tell a large effect from an infinite one" in shown
+    assert "†" not in text_of(render_page(hostile_results, []))
+    alone = marked.hazard_ratios["prior"].eq("flat")
+    without = replace(marked, hazard_ratios=marked.hazard_ratios[alone])
+    assert ") †" not in text_of(render_page(without, [])), "without a prior the limit is the data's"
+
+
+def test_limits_of_the_design_have_a_section(hostile_results: Results) -> None:
+    assert "names no limit of its design" in text_of(render_page(hostile_results, []))
+    study = hostile_results.study
+    limits = (Limit(what="Not <b>randomised</b>.", consequence="An association."),)
+    told = replace(study, definition=study.definition.model_copy(update={"limits": limits}))
+    page = render_page(replace(hostile_results, study=told), [])
+    assert "Not &lt;b&gt;randomised&lt;/b&gt;." in page
+    assert "An association." in page

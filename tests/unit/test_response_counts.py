@@ -129,7 +129,8 @@ def test_a_printed_p_decides_where_it_can(several: Any) -> None:
     p = {"factor": "marker", "level": "yes", "comparator": "no", "endpoint": "toxicity", "kind": "p_value"}
     without, with_p = several(), several(p | {"p": f"{float(fisher_exact_p(20, 30, 10, 30)):.4f}"})
     assert with_p.n_candidates < without.n_candidates
-    assert "p value decides" in with_p.note
+    assert f"p value decides between {without.n_candidates} tables" in with_p.note
+    assert "p value decides" not in without.note
 
 
 SUMS = """

@@ -1,6 +1,7 @@
 """The response tables: exact where they are conjugate, complete, and honest about what is open."""
 
 import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -131,6 +132,16 @@ class TestIndexStudy:
         ]
         told = zhou.counts.query("factor == 'triple_class_refractory'")["literature_prior"]
         assert (told == "none").all()
+
+    def test_a_literature_prior_names_its_studies_and_what_is_known_against_each(
+        self, zhou: ResponseReanalysis
+    ) -> None:
+        (prior,) = zhou.priors.query("regimen == 'Ixa-Rd' and endpoint == 'orr'").to_dict("records")
+        assert "insure2022 367 of 564: evaluable number for response not seen" in prior["studies"]
+        counted = [int(n) for n in re.findall(r"\d+ of (\d+): ", prior["studies"])]
+        assert (len(counted), sum(counted)) == (3, 956)
+        assert prior["meaning"] == "One more study like 3 studies of Ixa-Rd with 956 patients in all."
+        assert zhou.priors.loc[zhou.priors["prior"].ne("literature"), "studies"].eq("").all()
 
     def test_the_printed_impossible_table_is_named(self, zhou: ResponseReanalysis) -> None:
         (row,) = zhou.counts.query("basis == 'as_printed' and factor == 'pi_refractory'").itertuples()

@@ -38,8 +38,9 @@ CONFLICT: Final = 0.05
 MOST_NAMED: Final = 6
 CLEAR_UNDER_WEAK: Final = 0.975
 CLEAR_UNDER_SCEPTICAL: Final = 0.95
-BORDERLINE: Final = 0.01
 """A direction is clear if it holds under both priors; one rule for every effect, whatever its result."""
+BORDERLINE: Final = 0.01
+"""Distance of the sceptic's probability from its threshold within which a verdict is called barely so."""
 
 
 @dataclass(frozen=True)
