@@ -7,7 +7,7 @@ import pandas as pd
 
 from benchmarks import small_subgroup
 from ixa_bayes.cohort.table import Cohort, read_cohort
-from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
+from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 
 Law = Literal["Weibull", "piecewise"]

@@ -16,8 +16,8 @@ import numpy as np
 from benchmarks.clock import timed
 from benchmarks.cohorts import Law, analysis, large_table, read
 from ixa_bayes.inference.sampling import SamplerSettings, sample
-from ixa_bayes.inference.survival import survival_program
-from ixa_bayes.inference.survival_question import question_of
+from ixa_bayes.inference.survival.fitting import survival_program
+from ixa_bayes.inference.survival.question import question_of
 
 HEADER: Final = (
     "| patients | rows of the program | make and read s | collapse s | sampling s | of N = {base:,} | CPU s "

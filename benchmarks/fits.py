@@ -16,10 +16,10 @@ import xarray as xr
 from benchmarks.clock import Cost, middle, timed
 from benchmarks.cohorts import FACTORS, analysis, index_table, question
 from ixa_bayes.inference.sampling import CHAINS, SamplerSettings, sample
-from ixa_bayes.inference.survival import fit_survival, survival_model, survival_program
-from ixa_bayes.inference.survival_parameters import parameters_of
-from ixa_bayes.inference.survival_question import SurvivalQuestion
-from ixa_bayes.inference.survival_tables import estimand_table
+from ixa_bayes.inference.survival.fitting import fit_survival, survival_model, survival_program
+from ixa_bayes.inference.survival.parameters import parameters_of
+from ixa_bayes.inference.survival.question import SurvivalQuestion
+from ixa_bayes.inference.survival.tables import estimand_table
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 
 REPEATS: Final = 5

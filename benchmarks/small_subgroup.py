@@ -23,9 +23,9 @@ from ixa_bayes.crosscheck.cox import cox
 from ixa_bayes.crosscheck.firth import firth_cox
 from ixa_bayes.crosscheck.observations import NotAvailableError
 from ixa_bayes.inference.sampling import SamplerSettings, sample
-from ixa_bayes.inference.survival import survival_program
-from ixa_bayes.inference.survival_parameters import parameters_of
-from ixa_bayes.inference.survival_question import question_of
+from ixa_bayes.inference.survival.fitting import survival_program
+from ixa_bayes.inference.survival.parameters import parameters_of
+from ixa_bayes.inference.survival.question import question_of
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 
 SMALL: Final = "extramedullary_disease"

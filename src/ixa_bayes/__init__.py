@@ -13,12 +13,8 @@ if TYPE_CHECKING:
     from ixa_bayes.errors import InputError, Problem
     from ixa_bayes.inference.effect_routes import extract_hazard_ratios
     from ixa_bayes.inference.effects import reanalyse_hazard_ratios
-    from ixa_bayes.inference.model_comparison import compare
-    from ixa_bayes.inference.posterior_calibration import calibrate
-    from ixa_bayes.inference.power_scaling import power_scaling_table
     from ixa_bayes.inference.response import reanalyse_response
-    from ixa_bayes.inference.survival import fit
-    from ixa_bayes.inference.survival_estimands import (
+    from ixa_bayes.inference.survival.estimands import (
         conditional_survival,
         cumulative_hazard,
         event_probability,
@@ -30,8 +26,12 @@ if TYPE_CHECKING:
         standardised,
         survival,
     )
-    from ixa_bayes.inference.survival_file import load_fit, save_fit
-    from ixa_bayes.inference.survival_tables import estimand_table
+    from ixa_bayes.inference.survival.file import load_fit, save_fit
+    from ixa_bayes.inference.survival.fitting import fit
+    from ixa_bayes.inference.survival.model_comparison import compare
+    from ixa_bayes.inference.survival.posterior_calibration import calibrate
+    from ixa_bayes.inference.survival.power_scaling import power_scaling_table
+    from ixa_bayes.inference.survival.tables import estimand_table
     from ixa_bayes.models.analysis import models_for, read_model
     from ixa_bayes.report.run import reanalyse
     from ixa_bayes.study.audit import audit
@@ -46,35 +46,35 @@ _HOMES: Final = {
     "Problem": "errors",
     "Study": "study.ledger",
     "audit": "study.audit",
-    "calibrate": "inference.posterior_calibration",
-    "compare": "inference.model_comparison",
-    "conditional_survival": "inference.survival_estimands",
+    "calibrate": "inference.survival.posterior_calibration",
+    "compare": "inference.survival.model_comparison",
+    "conditional_survival": "inference.survival.estimands",
     "count_table": "study.counts",
     "count_tables": "study.counts",
-    "cumulative_hazard": "inference.survival_estimands",
-    "estimand_table": "inference.survival_tables",
-    "event_probability": "inference.survival_estimands",
+    "cumulative_hazard": "inference.survival.estimands",
+    "estimand_table": "inference.survival.tables",
+    "event_probability": "inference.survival.estimands",
     "extract_hazard_ratios": "inference.effect_routes",
-    "fit": "inference.survival",
-    "hazard": "inference.survival_estimands",
-    "hazard_ratio_between": "inference.survival_estimands",
-    "hazard_ratio_change": "inference.survival_estimands",
-    "hazard_ratios": "inference.survival_estimands",
-    "hazard_ratios_over_time": "inference.survival_estimands",
-    "load_fit": "inference.survival_file",
+    "fit": "inference.survival.fitting",
+    "hazard": "inference.survival.estimands",
+    "hazard_ratio_between": "inference.survival.estimands",
+    "hazard_ratio_change": "inference.survival.estimands",
+    "hazard_ratios": "inference.survival.estimands",
+    "hazard_ratios_over_time": "inference.survival.estimands",
+    "load_fit": "inference.survival.file",
     "models_for": "models.analysis",
-    "power_scaling_table": "inference.power_scaling",
-    "quantile": "inference.survival_estimands",
+    "power_scaling_table": "inference.survival.power_scaling",
+    "quantile": "inference.survival.estimands",
     "read_cohort": "cohort.table",
     "read_model": "models.analysis",
     "read_study": "study.ledger",
     "reanalyse": "report.run",
     "reanalyse_hazard_ratios": "inference.effects",
     "reanalyse_response": "inference.response",
-    "rmst": "inference.survival_estimands",
-    "save_fit": "inference.survival_file",
-    "standardised": "inference.survival_estimands",
-    "survival": "inference.survival_estimands",
+    "rmst": "inference.survival.estimands",
+    "save_fit": "inference.survival.file",
+    "standardised": "inference.survival.estimands",
+    "survival": "inference.survival.estimands",
 }
 
 __all__ = [

@@ -15,7 +15,8 @@ from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError
 from ixa_bayes.inference.calibration import AS_SAMPLED, Draws, judge_ranks
 from ixa_bayes.inference.diagnostics import MAX_DIVERGENT_SHARE
-from ixa_bayes.inference.posterior_calibration import (
+from ixa_bayes.inference.survival.fitting import SurvivalFit, fit_survival
+from ixa_bayes.inference.survival.posterior_calibration import (
     COLUMNS,
     LOG_LIKELIHOOD,
     LOG_LIKELIHOOD_NEW,
@@ -24,8 +25,7 @@ from ixa_bayes.inference.posterior_calibration import (
     calibrate,
     posterior_ranks,
 )
-from ixa_bayes.inference.survival import SurvivalFit, fit_survival
-from ixa_bayes.inference.survival_question import question_of
+from ixa_bayes.inference.survival.question import question_of
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 
 pytestmark = [pytest.mark.compiles, pytest.mark.calibration]

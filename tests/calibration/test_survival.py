@@ -16,11 +16,11 @@ from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.inference.calibration import AS_SAMPLED, Draws, blocks, judge_ranks, simulate_ranks
 from ixa_bayes.inference.diagnostics import MAX_DIVERGENT_SHARE, MAX_DIVERGENT_SHARE_SHRUNK
 from ixa_bayes.inference.sampling import CHAINS, SamplerSettings, sample
-from ixa_bayes.inference.survival import survival_program
-from ixa_bayes.inference.survival_parameters import law_of, linear_predictor, parameters_of, pointwise_log_likelihood
-from ixa_bayes.inference.survival_prior import prior_of_program
-from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
-from ixa_bayes.inference.survival_simulation import seen_of, simulate_times
+from ixa_bayes.inference.survival.fitting import survival_program
+from ixa_bayes.inference.survival.parameters import law_of, linear_predictor, parameters_of, pointwise_log_likelihood
+from ixa_bayes.inference.survival.prior import prior_of_program
+from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
+from ixa_bayes.inference.survival.simulation import seen_of, simulate_times
 from ixa_bayes.models.missing import patterns_of
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.models.survival_rows import survival_rows

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ixa_bayes.inference import posterior_calibration
+from ixa_bayes.inference.survival import posterior_calibration
 from ixa_bayes.report.fit.calibration import FOLDER, RANKS, TABLE
 
 from .test_fit import MODEL, _table

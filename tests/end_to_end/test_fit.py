@@ -12,9 +12,9 @@ import xarray as xr
 
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError
-from ixa_bayes.inference.survival import fit_survival
-from ixa_bayes.inference.survival_file import PATIENT_LEVEL, POSTERIOR, fit_of, save_fit
-from ixa_bayes.inference.survival_question import question_of
+from ixa_bayes.inference.survival.file import PATIENT_LEVEL, POSTERIOR, fit_of, save_fit
+from ixa_bayes.inference.survival.fitting import fit_survival
+from ixa_bayes.inference.survival.question import question_of
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 
 pytestmark = pytest.mark.compiles

@@ -10,12 +10,13 @@ import pytest
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.crosscheck import separation
 from ixa_bayes.errors import InputError
-from ixa_bayes.inference import survival_estimands, survival_question
-from ixa_bayes.inference.survival import fit_survival
-from ixa_bayes.inference.survival_estimands import standardised
-from ixa_bayes.inference.survival_prior import prior_as_fit
-from ixa_bayes.inference.survival_question import question_of
-from ixa_bayes.inference.survival_tables import estimand_table
+from ixa_bayes.inference.survival import estimands
+from ixa_bayes.inference.survival import question as question_module
+from ixa_bayes.inference.survival.estimands import standardised
+from ixa_bayes.inference.survival.fitting import fit_survival
+from ixa_bayes.inference.survival.prior import prior_as_fit
+from ixa_bayes.inference.survival.question import question_of
+from ixa_bayes.inference.survival.tables import estimand_table
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.report.fit.results import crosscheck_of, curves_of, diagnostics_of, situations_of
 
@@ -196,7 +197,7 @@ def _many(n: int) -> pd.DataFrame:
 
 def test_equal_patients_are_no_burden_and_too_many_unlike_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with ten million, but for the sizes: yes-or-no patients are 96 rows, measured ones as many as they are."""
-    monkeypatch.setattr(survival_question, "MOST_ROWS", 96)
+    monkeypatch.setattr(question_module, "MOST_ROWS", 96)
     table = _many(5000)
     question = question_of(_analysis(), read_cohort(table))
     assert (question.rows.event.size, question.rows.n) == (12 * 2 * 2 * 2, 5000)
@@ -213,9 +214,9 @@ def test_averages_over_many_patients_use_fewer_draws(monkeypatch: pytest.MonkeyP
     fit = prior_as_fit(question_of(_analysis(), read_cohort(table)), 200, np.random.default_rng(1))
     every = standardised(fit).survival([6.0])
     n_rows = len(fit.question.design.matrix)
-    monkeypatch.setattr(survival_estimands, "MOST_VALUES", 50 * n_rows)
+    monkeypatch.setattr(estimands, "MOST_VALUES", 50 * n_rows)
     assert standardised(fit).survival([6.0]).sizes["draw"] == 200  # up to so many rows all draws are kept
-    monkeypatch.setattr(survival_estimands, "POINTWISE_LIMIT", n_rows - 1)
+    monkeypatch.setattr(estimands, "POINTWISE_LIMIT", n_rows - 1)
     some = standardised(fit).survival([6.0])
     assert (every.sizes["draw"], some.sizes["draw"]) == (200, 50)
     np.testing.assert_allclose(some, every.sel(draw=some["draw"]), rtol=1e-12)

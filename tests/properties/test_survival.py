@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ixa_bayes.cohort.table import read_cohort
-from ixa_bayes.inference.survival_parameters import log_prior, parameters_of, pointwise_log_likelihood
-from ixa_bayes.inference.survival_prior import prior_of_program
-from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
+from ixa_bayes.inference.survival.parameters import log_prior, parameters_of, pointwise_log_likelihood
+from ixa_bayes.inference.survival.prior import prior_of_program
+from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
 from ixa_bayes.models.design_matrix import design_of
 from ixa_bayes.models.missing import patterns_of
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis

@@ -14,8 +14,8 @@ from scipy.interpolate import CubicSpline
 from scipy.stats import halfnorm, norm
 
 from ixa_bayes.cohort.table import read_cohort
-from ixa_bayes.inference.survival import SurvivalFit, fit_survival
-from ixa_bayes.inference.survival_question import question_of
+from ixa_bayes.inference.survival.fitting import SurvivalFit, fit_survival
+from ixa_bayes.inference.survival.question import question_of
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 
 pytestmark = pytest.mark.compiles

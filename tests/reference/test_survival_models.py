@@ -13,8 +13,8 @@ import xarray as xr
 from tests.reference.survival_data import DATA
 
 from ixa_bayes.cohort.table import Cohort, read_cohort
-from ixa_bayes.inference.survival import LOG_LIKELIHOOD, SurvivalFit, fit_survival
-from ixa_bayes.inference.survival_question import question_of
+from ixa_bayes.inference.survival.fitting import LOG_LIKELIHOOD, SurvivalFit, fit_survival
+from ixa_bayes.inference.survival.question import question_of
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 
 pytestmark = pytest.mark.compiles

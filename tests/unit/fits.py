@@ -9,10 +9,10 @@ import xarray as xr
 
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.inference.diagnostics import convergence
-from ixa_bayes.inference.survival import LOG_LIKELIHOOD, SurvivalFit
-from ixa_bayes.inference.survival_parameters import judged, log_prior, parameters_of, unit_log_likelihood
-from ixa_bayes.inference.survival_prior import implied_by_prior
-from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
+from ixa_bayes.inference.survival.fitting import LOG_LIKELIHOOD, SurvivalFit
+from ixa_bayes.inference.survival.parameters import judged, log_prior, parameters_of, unit_log_likelihood
+from ixa_bayes.inference.survival.prior import implied_by_prior
+from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
 from ixa_bayes.models.analysis import read_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.report.fit.results import FitResults, fit_results

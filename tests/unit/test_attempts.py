@@ -12,9 +12,9 @@ import xarray as xr
 from tests.unit.fits import question, results_of, written_fit
 from tests.unit.pages import text_of
 
-from ixa_bayes.inference.attempts import Attempt, attempts_of, with_smaller_steps
 from ixa_bayes.inference.diagnostics import MAX_DIVERGENT_SHARE_SHRUNK, Convergence, convergence
-from ixa_bayes.inference.survival_file import fit_of, save_fit
+from ixa_bayes.inference.survival.attempts import Attempt, attempts_of, with_smaller_steps
+from ixa_bayes.inference.survival.file import fit_of, save_fit
 from ixa_bayes.report.fit.figures import draw_fit
 from ixa_bayes.report.fit.page import render_fit_page
 from ixa_bayes.report.fit.run import fit_headlines

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ixa_bayes.cohort.table import read_cohort
-from ixa_bayes.inference.survival_question import question_of
+from ixa_bayes.inference.survival.question import question_of
 from ixa_bayes.models.analysis import analysis_from, read_model
 from ixa_bayes.models.piecewise import cut_points
 from ixa_bayes.models.survival_analysis import PiecewiseBaseline, SurvivalAnalysis

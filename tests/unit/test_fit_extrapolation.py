@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure as MatplotlibFigure
 
-from ixa_bayes.inference.survival import SurvivalFit
+from ixa_bayes.inference.survival.fitting import SurvivalFit
 from ixa_bayes.report.fit.checks import predictive_check
 from ixa_bayes.report.fit.curves import group_curves, hazard_band, time_ticks
 from ixa_bayes.report.fit.extrapolation import (

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ixa_bayes.inference.survival_file import fit_of, save_fit
-from ixa_bayes.inference.survival_tables import estimand_table
+from ixa_bayes.inference.survival.file import fit_of, save_fit
+from ixa_bayes.inference.survival.tables import estimand_table
 from ixa_bayes.report.drawing import DrawnFigure
 from ixa_bayes.report.fit.figures import draw_fit
 from ixa_bayes.report.fit.over_time import (

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from ixa_bayes.inference.power_scaling import CONFLICT, STRONG_PRIOR
+from ixa_bayes.inference.survival.power_scaling import CONFLICT, STRONG_PRIOR
 from ixa_bayes.models.survival_analysis import HorseshoePrior, NormalPrior, StudentTPrior
 from ixa_bayes.models.survival_rows import ROW
 from ixa_bayes.report.fit.figures import draw_fit

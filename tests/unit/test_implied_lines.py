@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from ixa_bayes.cohort.table import read_cohort
-from ixa_bayes.inference.survival_prior import implied_by_prior
-from ixa_bayes.inference.survival_question import question_of
+from ixa_bayes.inference.survival.prior import implied_by_prior
+from ixa_bayes.inference.survival.question import question_of
 from ixa_bayes.models.analysis import read_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.report.fit.run import Asked, implied_lines

@@ -14,11 +14,11 @@ from scipy.stats import norm, weibull_min
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError
 from ixa_bayes.inference.diagnostics import Convergence
-from ixa_bayes.inference.survival import SurvivalFit
-from ixa_bayes.inference.survival_estimands import standardised
-from ixa_bayes.inference.survival_parameters import log_prior, parameters_of, pointwise_log_likelihood
-from ixa_bayes.inference.survival_prior import implied_by_prior, prior_draws
-from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
+from ixa_bayes.inference.survival.estimands import standardised
+from ixa_bayes.inference.survival.fitting import SurvivalFit
+from ixa_bayes.inference.survival.parameters import log_prior, parameters_of, pointwise_log_likelihood
+from ixa_bayes.inference.survival.prior import implied_by_prior, prior_draws
+from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
 from ixa_bayes.models.analysis import read_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.models.weibull import weibull_model

@@ -10,8 +10,9 @@ import pytest
 import xarray as xr
 
 from ixa_bayes.errors import InputError
-from ixa_bayes.inference.leave_one_out import leave_one_out, unit_of_patient
-from ixa_bayes.inference.model_comparison import (
+from ixa_bayes.inference.survival.fitting import LOG_LIKELIHOOD, SurvivalFit
+from ixa_bayes.inference.survival.leave_one_out import leave_one_out, unit_of_patient
+from ixa_bayes.inference.survival.model_comparison import (
     BEST,
     COLUMNS,
     TOO_SMALL,
@@ -20,7 +21,6 @@ from ixa_bayes.inference.model_comparison import (
     compare,
     reading_of,
 )
-from ixa_bayes.inference.survival import LOG_LIKELIHOOD, SurvivalFit
 from ixa_bayes.report.fit.comparison import comparison_lines
 
 from .fits import COVARIATES, patients, question, written_fit

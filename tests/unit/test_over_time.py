@@ -16,10 +16,9 @@ from scipy.stats import expon, halfnorm, kstest, norm
 
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError
-from ixa_bayes.inference import survival_estimands, survival_parameters
 from ixa_bayes.inference.diagnostics import Convergence
-from ixa_bayes.inference.survival import SurvivalFit
-from ixa_bayes.inference.survival_estimands import (
+from ixa_bayes.inference.survival import estimands, parameters
+from ixa_bayes.inference.survival.estimands import (
     conditional_survival,
     hazard,
     hazard_ratio_between,
@@ -31,11 +30,12 @@ from ixa_bayes.inference.survival_estimands import (
     standardised,
     survival,
 )
-from ixa_bayes.inference.survival_parameters import log_prior, parameters_of, pointwise_log_likelihood
-from ixa_bayes.inference.survival_prior import implied_by_prior, prior_as_fit, prior_draws, prior_of_program
-from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
-from ixa_bayes.inference.survival_simulation import simulate_times
-from ixa_bayes.inference.survival_tables import estimand_table
+from ixa_bayes.inference.survival.fitting import SurvivalFit
+from ixa_bayes.inference.survival.parameters import log_prior, parameters_of, pointwise_log_likelihood
+from ixa_bayes.inference.survival.prior import implied_by_prior, prior_as_fit, prior_draws, prior_of_program
+from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
+from ixa_bayes.inference.survival.simulation import simulate_times
+from ixa_bayes.inference.survival.tables import estimand_table
 from ixa_bayes.models.over_time import centred_paths
 from ixa_bayes.models.piecewise import piecewise_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
@@ -296,7 +296,7 @@ def test_many_rows_are_taken_block_by_block(monkeypatch: pytest.MonkeyPatch) -> 
     question = _question(TABLES["visits"])
     draws = prior_draws(question, 5, np.random.default_rng(1))
     together = pointwise_log_likelihood(draws, question)
-    monkeypatch.setattr(survival_parameters, "MOST_TERMS", 5 * 3 * 2)
+    monkeypatch.setattr(parameters, "MOST_TERMS", 5 * 3 * 2)
     xr.testing.assert_identical(pointwise_log_likelihood(draws, question), together)
 
 
@@ -391,9 +391,9 @@ def test_standardising_averages_the_curves_of_all_patients(changes: dict[str, An
 def test_an_average_over_very_many_patients_has_fewer_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     fit = prior_as_fit(_question(), 40, np.random.default_rng(2))
     n_values = 3 * len(fit.question.design.matrix)
-    monkeypatch.setattr(survival_estimands, "MOST_VALUES", 10 * n_values)
+    monkeypatch.setattr(estimands, "MOST_VALUES", 10 * n_values)
     assert standardised(fit).eta.sizes["draw"] == 40
-    monkeypatch.setattr(survival_estimands, "POINTWISE_LIMIT", n_values - 1)
+    monkeypatch.setattr(estimands, "POINTWISE_LIMIT", n_values - 1)
     assert standardised(fit).eta.sizes["draw"] == 10
 
 

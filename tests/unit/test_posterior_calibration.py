@@ -9,10 +9,10 @@ import xarray as xr
 
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError
-from ixa_bayes.inference.posterior_calibration import simulate_replicate
-from ixa_bayes.inference.survival import SurvivalFit
-from ixa_bayes.inference.survival_parameters import pointwise_log_likelihood
-from ixa_bayes.inference.survival_question import question_of
+from ixa_bayes.inference.survival.fitting import SurvivalFit
+from ixa_bayes.inference.survival.parameters import pointwise_log_likelihood
+from ixa_bayes.inference.survival.posterior_calibration import simulate_replicate
+from ixa_bayes.inference.survival.question import question_of
 
 from .fits import COVARIATES, patients, question, written_fit
 

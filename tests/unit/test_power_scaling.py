@@ -15,7 +15,9 @@ from scipy.stats import norm
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError
 from ixa_bayes.inference.diagnostics import Convergence
-from ixa_bayes.inference.power_scaling import (
+from ixa_bayes.inference.survival.fitting import LOG_LIKELIHOOD, SurvivalFit
+from ixa_bayes.inference.survival.parameters import log_prior, parameters_of, unit_log_likelihood
+from ixa_bayes.inference.survival.power_scaling import (
     ALPHAS,
     COLUMNS,
     CONFLICT,
@@ -29,9 +31,7 @@ from ixa_bayes.inference.power_scaling import (
     power_scaling_table,
     sensitivity_of,
 )
-from ixa_bayes.inference.survival import LOG_LIKELIHOOD, SurvivalFit
-from ixa_bayes.inference.survival_parameters import log_prior, parameters_of, unit_log_likelihood
-from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
+from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 
 from .fits import COVARIATES, question, written_fit
@@ -187,7 +187,7 @@ def test_what_a_scale_sets_is_not_scaled_itself() -> None:
 
 
 def test_every_estimand_has_a_row() -> None:
-    from ixa_bayes.inference.survival_tables import estimand_table
+    from ixa_bayes.inference.survival.tables import estimand_table
 
     fit = written_fit(question(covariates={name: COVARIATES[name] for name in ("marker", "stage")}))
     found, estimands = power_scaling_table(fit), estimand_table(fit)

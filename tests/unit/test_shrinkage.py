@@ -10,11 +10,11 @@ import xarray as xr
 from scipy.stats import beta, dirichlet, halfcauchy, invgamma, norm
 
 from ixa_bayes.cohort.table import read_cohort
-from ixa_bayes.inference.survival import SurvivalFit, verdict_on
-from ixa_bayes.inference.survival_file import fit_of, save_fit
-from ixa_bayes.inference.survival_parameters import log_prior, parameters_of
-from ixa_bayes.inference.survival_prior import prior_draws
-from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
+from ixa_bayes.inference.survival.file import fit_of, save_fit
+from ixa_bayes.inference.survival.fitting import SurvivalFit, verdict_on
+from ixa_bayes.inference.survival.parameters import log_prior, parameters_of
+from ixa_bayes.inference.survival.prior import prior_draws
+from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.models.weibull import weibull_model
 

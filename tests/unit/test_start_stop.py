@@ -9,11 +9,11 @@ import pytest
 from ixa_bayes.cohort.summary import summary_lines
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError
-from ixa_bayes.inference.survival_estimands import standardised
-from ixa_bayes.inference.survival_estimands import survival as profile_survival
-from ixa_bayes.inference.survival_parameters import law_of, unit_log_likelihood
-from ixa_bayes.inference.survival_prior import implied_by_prior, prior_as_fit, prior_draws
-from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
+from ixa_bayes.inference.survival.estimands import standardised
+from ixa_bayes.inference.survival.estimands import survival as profile_survival
+from ixa_bayes.inference.survival.parameters import law_of, unit_log_likelihood
+from ixa_bayes.inference.survival.prior import implied_by_prior, prior_as_fit, prior_draws
+from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
 from ixa_bayes.models.analysis import read_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.report.fit.curves import group_curves, time_ticks

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from ixa_bayes.cohort.table import read_cohort
-from ixa_bayes.inference.survival_parameters import pointwise_log_likelihood
-from ixa_bayes.inference.survival_prior import prior_draws
-from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
+from ixa_bayes.inference.survival.parameters import pointwise_log_likelihood
+from ixa_bayes.inference.survival.prior import prior_draws
+from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
 from ixa_bayes.models import weibull
 from ixa_bayes.models.piecewise import piecewise_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis

@@ -13,8 +13,7 @@ from scipy.optimize import brentq
 from ixa_bayes.cohort.table import Cohort, Covariate, read_cohort
 from ixa_bayes.errors import InputError
 from ixa_bayes.inference.diagnostics import Convergence
-from ixa_bayes.inference.survival import SurvivalFit
-from ixa_bayes.inference.survival_estimands import (
+from ixa_bayes.inference.survival.estimands import (
     conditional_survival,
     event_probability,
     hazard,
@@ -25,8 +24,9 @@ from ixa_bayes.inference.survival_estimands import (
     standardised,
     survival,
 )
-from ixa_bayes.inference.survival_parameters import parameters_of
-from ixa_bayes.inference.survival_question import question_of
+from ixa_bayes.inference.survival.fitting import SurvivalFit
+from ixa_bayes.inference.survival.parameters import parameters_of
+from ixa_bayes.inference.survival.question import question_of
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 
 PRIOR = {"kind": "normal", "mean": 0.0, "sd": 1.0, "source": "test"}

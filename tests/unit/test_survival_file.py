@@ -8,8 +8,8 @@ import xarray as xr
 
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError
-from ixa_bayes.inference.survival_file import COHORT_SOURCE, PATIENT_LEVEL, POSTERIOR, load_fit, save_fit
-from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
+from ixa_bayes.inference.survival.file import COHORT_SOURCE, PATIENT_LEVEL, POSTERIOR, load_fit, save_fit
+from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
 
 from .fits import patients, question, written_fit
 

@@ -13,10 +13,10 @@ from scipy.stats import t as student_t
 
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.formulas.piecewise import root_distances
-from ixa_bayes.inference.survival_estimands import standardised, survival
-from ixa_bayes.inference.survival_parameters import log_prior
-from ixa_bayes.inference.survival_prior import implied_by_prior, prior_as_fit, prior_draws
-from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
+from ixa_bayes.inference.survival.estimands import standardised, survival
+from ixa_bayes.inference.survival.parameters import log_prior
+from ixa_bayes.inference.survival.prior import implied_by_prior, prior_as_fit, prior_draws
+from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
 from ixa_bayes.models.survival_analysis import StudentTPrior, SurvivalAnalysis
 
 SIZE = 4000

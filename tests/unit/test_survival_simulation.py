@@ -13,10 +13,10 @@ from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.crosscheck.kaplan_meier import survival_at
 from ixa_bayes.errors import InputError
 from ixa_bayes.inference.diagnostics import Convergence
-from ixa_bayes.inference.survival import SurvivalFit
-from ixa_bayes.inference.survival_parameters import parameters_of
-from ixa_bayes.inference.survival_question import question_of
-from ixa_bayes.inference.survival_simulation import (
+from ixa_bayes.inference.survival.fitting import SurvivalFit
+from ixa_bayes.inference.survival.parameters import parameters_of
+from ixa_bayes.inference.survival.question import question_of
+from ixa_bayes.inference.survival.simulation import (
     censoring_times,
     replicate,
     seen_of,

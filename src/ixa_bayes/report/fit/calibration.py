@@ -13,9 +13,9 @@ from scipy.stats import binom
 
 from ixa_bayes.files import folder_replaced
 from ixa_bayes.inference.calibration import SBCResult
-from ixa_bayes.inference.posterior_calibration import COLUMNS, PosteriorCalibration, calibrate
-from ixa_bayes.inference.survival import SurvivalFit
-from ixa_bayes.inference.survival_file import POSTERIOR, load_fit
+from ixa_bayes.inference.survival.file import POSTERIOR, load_fit
+from ixa_bayes.inference.survival.fitting import SurvivalFit
+from ixa_bayes.inference.survival.posterior_calibration import COLUMNS, PosteriorCalibration, calibrate
 from ixa_bayes.report.drawing import DrawnFigure, Figure, export
 from ixa_bayes.report.effect_figures import WIDTH
 from ixa_bayes.report.fit.plots import calibration_plot

@@ -11,9 +11,9 @@ from scipy.stats import binom
 from ixa_bayes.cohort.follow_up import is_start_stop
 from ixa_bayes.crosscheck.kaplan_meier import survival_at
 from ixa_bayes.inference.calibration import band_limit
-from ixa_bayes.inference.survival import LOG_LIKELIHOOD, SurvivalFit
-from ixa_bayes.inference.survival_parameters import pointwise_log_likelihood
-from ixa_bayes.inference.survival_simulation import replicate
+from ixa_bayes.inference.survival.fitting import LOG_LIKELIHOOD, SurvivalFit
+from ixa_bayes.inference.survival.parameters import pointwise_log_likelihood
+from ixa_bayes.inference.survival.simulation import replicate
 from ixa_bayes.models.survival_rows import ROW
 from ixa_bayes.report.fit.curves import Band, FloatArray
 

@@ -7,8 +7,8 @@ import pandas as pd
 
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError, Problem
-from ixa_bayes.inference.model_comparison import compare
-from ixa_bayes.inference.survival_file import load_fit
+from ixa_bayes.inference.survival.file import load_fit
+from ixa_bayes.inference.survival.model_comparison import compare
 
 
 def compare_folders(folders: Sequence[Path], *, cohort: str | Path | None) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def compare_folders(folders: Sequence[Path], *, cohort: str | Path | None) -> pd
     Returns
     -------
     DataFrame
-        See :func:`ixa_bayes.inference.model_comparison.compare`.
+        See :func:`ixa_bayes.inference.survival.model_comparison.compare`.
 
     Raises
     ------

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ixa_bayes.cohort.summary import SMALL_CELL, shown_counts
 from ixa_bayes.crosscheck.kaplan_meier import numbers_at_risk, survival_curve
 from ixa_bayes.crosscheck.observations import follow_up
-from ixa_bayes.inference.survival import SurvivalFit
-from ixa_bayes.inference.survival_estimands import hazard, standardised
+from ixa_bayes.inference.survival.estimands import hazard, standardised
+from ixa_bayes.inference.survival.fitting import SurvivalFit
 from ixa_bayes.report.fit.extrapolation import followed_by
 from ixa_bayes.report.fit.results import NOT_KNOWN, levels_of
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ixa_bayes.cohort.summary import SMALL_CELL
-from ixa_bayes.inference.survival import SurvivalFit
+from ixa_bayes.inference.survival.fitting import SurvivalFit
 from ixa_bayes.report.fit.results import FitResults
 from ixa_bayes.report.wording import count_text
 

@@ -7,8 +7,8 @@ from typing import Final
 import pandas as pd
 
 from ixa_bayes.crosscheck import curves, table
-from ixa_bayes.inference import power_scaling, survival_tables
-from ixa_bayes.inference.survival_file import PATIENT_LEVEL, POSTERIOR, save_fit
+from ixa_bayes.inference.survival import power_scaling, tables
+from ixa_bayes.inference.survival.file import PATIENT_LEVEL, POSTERIOR, save_fit
 from ixa_bayes.report.fit.results import DIAGNOSTIC_COLUMNS, PATIENT_COLUMNS, FitResults
 from ixa_bayes.report.wording import count_text
 
@@ -34,7 +34,7 @@ _CURVES: Final[Mapping[str, str]] = {
     "level": "the patients at this level of it, `not known` where both values are summed",
 }
 _EXPLAINED: Final[Mapping[str, Mapping[str, str]]] = {
-    "estimands": survival_tables.COLUMNS,
+    "estimands": tables.COLUMNS,
     "sensitivity": power_scaling.COLUMNS,
     "crosscheck": table.COLUMNS,
     "curves": {**_CURVES, **curves.COLUMNS},

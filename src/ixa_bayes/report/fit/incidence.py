@@ -7,7 +7,7 @@ from ixa_bayes.cohort.follow_up import COMPETING, count_of_patients
 from ixa_bayes.cohort.summary import SMALL_CELL, shown_counts
 from ixa_bayes.crosscheck.incidence import incidence_table
 from ixa_bayes.crosscheck.table import COLUMNS
-from ixa_bayes.inference.survival_question import SurvivalQuestion
+from ixa_bayes.inference.survival.question import SurvivalQuestion
 from ixa_bayes.models.design_matrix import design_of
 
 

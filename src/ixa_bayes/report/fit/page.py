@@ -6,7 +6,7 @@ from typing import Final
 import pandas as pd
 
 from ixa_bayes.cohort.summary import shown_counts
-from ixa_bayes.inference.attempts import attempts_of
+from ixa_bayes.inference.survival.attempts import attempts_of
 from ixa_bayes.models.survival_analysis import PiecewiseBaseline
 from ixa_bayes.report.display import DisplayTable, Ledger
 from ixa_bayes.report.drawing import DrawnFigure

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure as MatplotlibFigure
 from numpy.typing import NDArray
 from scipy.stats import binom, gaussian_kde, rankdata
 
-from ixa_bayes.inference.survival_parameters import judged
-from ixa_bayes.inference.survival_prior import prior_draws
+from ixa_bayes.inference.survival.parameters import judged
+from ixa_bayes.inference.survival.prior import prior_draws
 from ixa_bayes.models.ratio_priors import COEFFICIENT, LOG_HAZARD_RATIO, log_ratio_prior
 from ixa_bayes.report.display import records_of
 from ixa_bayes.report.drawing import DrawnFigure, Figure, export

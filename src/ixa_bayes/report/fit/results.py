@@ -12,7 +12,6 @@ from ixa_bayes.cohort.summary import SMALL_CELL
 from ixa_bayes.crosscheck.curves import curve_table
 from ixa_bayes.crosscheck.situations import Situation, named_situations
 from ixa_bayes.crosscheck.table import Term, crosscheck_table
-from ixa_bayes.inference.attempts import attempts_of
 from ixa_bayes.inference.diagnostics import (
     MAX_DIVERGENT_SHARE,
     MAX_DIVERGENT_SHARE_SHRUNK,
@@ -20,11 +19,12 @@ from ixa_bayes.inference.diagnostics import (
     MIN_E_BFMI,
     MIN_ESS,
 )
-from ixa_bayes.inference.leave_one_out import leave_one_out
-from ixa_bayes.inference.power_scaling import COLUMNS as SENSITIVITY_COLUMNS
-from ixa_bayes.inference.power_scaling import sensitivity_of
-from ixa_bayes.inference.survival import SurvivalFit
-from ixa_bayes.inference.survival_tables import EVIDENCE, estimand_draws, table_of
+from ixa_bayes.inference.survival.attempts import attempts_of
+from ixa_bayes.inference.survival.fitting import SurvivalFit
+from ixa_bayes.inference.survival.leave_one_out import leave_one_out
+from ixa_bayes.inference.survival.power_scaling import COLUMNS as SENSITIVITY_COLUMNS
+from ixa_bayes.inference.survival.power_scaling import sensitivity_of
+from ixa_bayes.inference.survival.tables import EVIDENCE, estimand_draws, table_of
 from ixa_bayes.models.analysis import ModelFile
 from ixa_bayes.models.survival_rows import SurvivalRows
 from ixa_bayes.report.fit.incidence import incidence_of
@@ -65,9 +65,9 @@ class FitResults:
     fit : SurvivalFit
     model : ModelFile
     implied : pd.DataFrame
-        What the priors imply for patients; see ``survival_prior.implied_by_prior``.
+        What the priors imply for patients; see ``survival.prior.implied_by_prior``.
     estimands : pd.DataFrame
-        Columns of ``survival_tables.COLUMNS``.
+        Columns of ``survival.tables.COLUMNS``.
     sensitivity : pd.DataFrame
         Columns of ``power_scaling.COLUMNS``; without rows where the log-likelihood of patients was not kept.
     crosscheck : pd.DataFrame
@@ -116,7 +116,7 @@ def fit_results(
     model : ModelFile
         The file its analysis was read from.
     implied : pd.DataFrame
-        From ``survival_prior.implied_by_prior``.
+        From ``survival.prior.implied_by_prior``.
     provenance : Provenance
     show_small_cells : bool
         Whether Kaplan-Meier numbers of real patients are told where fewer than five are at risk.

@@ -11,10 +11,10 @@ import pandas as pd
 from ixa_bayes.cohort.summary import shown_counts
 from ixa_bayes.cohort.table import Cohort, read_cohort
 from ixa_bayes.files import folder_replaced
-from ixa_bayes.inference.attempts import attempts_of
-from ixa_bayes.inference.survival import fit_survival
-from ixa_bayes.inference.survival_prior import implied_by_prior
-from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
+from ixa_bayes.inference.survival.attempts import attempts_of
+from ixa_bayes.inference.survival.fitting import fit_survival
+from ixa_bayes.inference.survival.prior import implied_by_prior
+from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
 from ixa_bayes.models.analysis import ModelFile, analysis_from, read_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.report.display import records_of

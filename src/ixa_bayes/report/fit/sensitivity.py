@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from ixa_bayes.inference.power_scaling import CONFLICT, NOT_RELIABLE, STRONG_PRIOR
+from ixa_bayes.inference.survival.power_scaling import CONFLICT, NOT_RELIABLE, STRONG_PRIOR
 from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, records_of
 from ixa_bayes.report.fit.over_time import interval_words
 from ixa_bayes.report.fit.results import FitResults

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from ixa_bayes.cohort.summary import shown_counts
-from ixa_bayes.inference.attempts import attempts_of
+from ixa_bayes.inference.survival.attempts import attempts_of
 from ixa_bayes.report.display import evidence_words, records_of
 from ixa_bayes.report.fit.extrapolation import beyond_words, is_beyond, late_entry_words
 from ixa_bayes.report.fit.over_time import over_time_findings

@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import BaseModel
 
 from ixa_bayes.cohort.summary import SMALL_CELL
-from ixa_bayes.inference.attempts import Attempt
-from ixa_bayes.inference.survival_question import SurvivalQuestion
+from ixa_bayes.inference.survival.attempts import Attempt
+from ixa_bayes.inference.survival.question import SurvivalQuestion
 from ixa_bayes.report.fit.results import NOT_KNOWN, FitResults
 from ixa_bayes.report.wording import interval_text, number_text, percent_text, points_text, ratio_text
 

@@ -10,7 +10,6 @@ import pandas as pd
 import xarray as xr
 
 from ixa_bayes.cohort.table import Cohort, read_cohort
-from ixa_bayes.inference.attempts import with_smaller_steps
 from ixa_bayes.inference.compiled import Program, program
 from ixa_bayes.inference.diagnostics import (
     MAX_DIVERGENT_SHARE,
@@ -19,7 +18,8 @@ from ixa_bayes.inference.diagnostics import (
     convergence,
 )
 from ixa_bayes.inference.sampling import SamplerSettings, sample, sample_with_pymc
-from ixa_bayes.inference.survival_parameters import (
+from ixa_bayes.inference.survival.attempts import with_smaller_steps
+from ixa_bayes.inference.survival.parameters import (
     judged,
     law_of,
     linear_predictor,
@@ -27,7 +27,7 @@ from ixa_bayes.inference.survival_parameters import (
     parameters_of,
     unit_log_likelihood,
 )
-from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
+from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
 from ixa_bayes.models.analysis import ModelFile, analysis_from
 from ixa_bayes.models.piecewise import (
     piecewise_model,

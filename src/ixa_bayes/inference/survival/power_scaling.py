@@ -17,8 +17,8 @@ import pandas as pd
 import xarray as xr
 
 from ixa_bayes.errors import InputError, Problem
-from ixa_bayes.inference.survival import LOG_LIKELIHOOD, SurvivalFit
-from ixa_bayes.inference.survival_tables import EVIDENCE, Row, estimand_draws
+from ixa_bayes.inference.survival.fitting import LOG_LIKELIHOOD, SurvivalFit
+from ixa_bayes.inference.survival.tables import EVIDENCE, Row, estimand_draws
 from ixa_bayes.models.over_time import CHANGE_SD, CHANGE_Z
 from ixa_bayes.models.survival_rows import ROW
 

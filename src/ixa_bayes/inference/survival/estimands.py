@@ -22,8 +22,8 @@ from scipy.sparse import csr_array
 
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.formulas.piecewise import INTERVAL
-from ixa_bayes.inference.survival import POINTWISE_LIMIT, SurvivalFit
-from ixa_bayes.inference.survival_parameters import law_of, linear_predictor
+from ixa_bayes.inference.survival.fitting import POINTWISE_LIMIT, SurvivalFit
+from ixa_bayes.inference.survival.parameters import law_of, linear_predictor
 from ixa_bayes.models.missing import PATTERN, log_pattern_probability, pattern_eta, pattern_rows
 from ixa_bayes.models.profiles import Profile, level_columns, profile_row
 from ixa_bayes.models.ratio_priors import CHANGING, COEFFICIENT, LOG_HAZARD_RATIO, OVER_TIME

@@ -9,11 +9,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ixa_bayes.inference.diagnostics import Convergence
-from ixa_bayes.inference.survival import SurvivalFit
-from ixa_bayes.inference.survival_estimands import hazard_ratio_change, hazard_ratios, quantile, standardised, survival
-from ixa_bayes.inference.survival_parameters import parameters_of
-from ixa_bayes.inference.survival_question import SurvivalQuestion
-from ixa_bayes.inference.survival_tables import ratio_named
+from ixa_bayes.inference.survival.estimands import hazard_ratio_change, hazard_ratios, quantile, standardised, survival
+from ixa_bayes.inference.survival.fitting import SurvivalFit
+from ixa_bayes.inference.survival.parameters import parameters_of
+from ixa_bayes.inference.survival.question import SurvivalQuestion
+from ixa_bayes.inference.survival.tables import ratio_named
 from ixa_bayes.models.over_time import change_prior_draws, walks_of
 from ixa_bayes.models.piecewise import hazard_numbers
 from ixa_bayes.models.ratio_priors import CHANGING, COEFFICIENT
@@ -53,7 +53,7 @@ def prior_draws(question: SurvivalQuestion, size: int, rng: np.random.Generator)
     Returns
     -------
     xr.Dataset, dims (chain, draw, ...)
-        One chain; names and units as :func:`ixa_bayes.inference.survival_parameters.parameters_of` has them.
+        One chain; names and units as :func:`ixa_bayes.inference.survival.parameters.parameters_of` has them.
     """
     return parameters_of(prior_of_program(question, size, rng), question)
 

@@ -10,13 +10,13 @@ import pandas as pd
 import xarray as xr
 
 from ixa_bayes.formulas.piecewise import INTERVAL
-from ixa_bayes.inference.survival import SurvivalFit
-from ixa_bayes.inference.survival_estimands import (
+from ixa_bayes.inference.survival.estimands import (
     hazard_ratio_change,
     hazard_ratios,
     hazard_ratios_over_time,
     standardised,
 )
+from ixa_bayes.inference.survival.fitting import SurvivalFit
 from ixa_bayes.models.design_matrix import Term
 from ixa_bayes.models.over_time import CHANGE_SD, CHANGING_COVARIATE
 from ixa_bayes.models.ratio_priors import CHANGING, COEFFICIENT

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from ixa_bayes.errors import InputError, Problem
-from ixa_bayes.inference.leave_one_out import leave_one_out, used_rows
-from ixa_bayes.inference.survival import SurvivalFit
-from ixa_bayes.inference.survival_tables import EVIDENCE, Row
+from ixa_bayes.inference.survival.fitting import SurvivalFit
+from ixa_bayes.inference.survival.leave_one_out import leave_one_out, used_rows
+from ixa_bayes.inference.survival.tables import EVIDENCE, Row
 
 SMALL_DIFFERENCE: Final = 4.0
 FEW_PATIENTS: Final = 100

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from ixa_bayes.cohort.table import Cohort, read_cohort
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.inference.posterior_file import ENGINE, load_posterior, save_posterior
-from ixa_bayes.inference.survival import SurvivalFit, verdict_on
-from ixa_bayes.inference.survival_question import SurvivalQuestion, question_of
+from ixa_bayes.inference.survival.fitting import SurvivalFit, verdict_on
+from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.models.survival_rows import ROW
 from ixa_bayes.study.locate import builtin_names, builtin_root

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from ixa_bayes.formulas.piecewise import INTERVAL
-from ixa_bayes.inference.survival_question import SurvivalQuestion
+from ixa_bayes.inference.survival.question import SurvivalQuestion
 from ixa_bayes.models.missing import (
     log_pattern_probability,
     missing_log_prior,

@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 
 from ixa_bayes.cohort.follow_up import is_start_stop
 from ixa_bayes.errors import InputError, Problem
-from ixa_bayes.inference.survival import LOG_LIKELIHOOD, SurvivalFit
+from ixa_bayes.inference.survival.fitting import LOG_LIKELIHOOD, SurvivalFit
 from ixa_bayes.models.design_matrix import design_of
 from ixa_bayes.models.survival_rows import ROW
 

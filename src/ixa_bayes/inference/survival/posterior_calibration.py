@@ -24,10 +24,10 @@ from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.inference.calibration import AS_SAMPLED, Draws, SBCResult, judge_ranks, simulate_ranks
 from ixa_bayes.inference.diagnostics import MAX_DIVERGENT_SHARE, MAX_DIVERGENT_SHARE_SHRUNK
 from ixa_bayes.inference.sampling import CHAINS, SamplerSettings, sample
-from ixa_bayes.inference.survival import SurvivalFit, survival_program
-from ixa_bayes.inference.survival_parameters import judged, parameters_of, pointwise_log_likelihood
-from ixa_bayes.inference.survival_question import SurvivalQuestion, collapsed
-from ixa_bayes.inference.survival_simulation import replicate
+from ixa_bayes.inference.survival.fitting import SurvivalFit, survival_program
+from ixa_bayes.inference.survival.parameters import judged, parameters_of, pointwise_log_likelihood
+from ixa_bayes.inference.survival.question import SurvivalQuestion, collapsed
+from ixa_bayes.inference.survival.simulation import replicate
 from ixa_bayes.models.design_matrix import Design
 from ixa_bayes.models.missing import PATTERN, log_pattern_probability, patterns_of
 from ixa_bayes.models.survival_rows import ROW, SurvivalRows, survival_rows

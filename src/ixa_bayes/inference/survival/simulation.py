@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from ixa_bayes.cohort.follow_up import is_start_stop
 from ixa_bayes.errors import InputError, Problem
-from ixa_bayes.inference.survival import SurvivalFit
-from ixa_bayes.inference.survival_parameters import law_of, linear_predictor
-from ixa_bayes.inference.survival_question import SurvivalQuestion
+from ixa_bayes.inference.survival.fitting import SurvivalFit
+from ixa_bayes.inference.survival.parameters import law_of, linear_predictor
+from ixa_bayes.inference.survival.question import SurvivalQuestion
 from ixa_bayes.models.missing import PATTERN, log_pattern_probability, pattern_eta
 from ixa_bayes.models.survival_likelihood import Law
 from ixa_bayes.models.survival_rows import ROW, SurvivalRows
