@@ -1,7 +1,9 @@
 """The compiled program and its draws: compiled once, exact in its inputs, whole or an error."""
 
 import _thread
+import signal
 import threading
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -73,6 +75,7 @@ class TestSample:
         xr.testing.assert_identical(one["posterior"].to_dataset(), two["posterior"].to_dataset())
         assert not np.array_equal(one["posterior"]["mu"], other["posterior"]["mu"])
 
+    @pytest.mark.usefixtures("interruptible")
     def test_an_interrupted_run_is_never_returned(self, compiled_program: Program, data: ModelData) -> None:
         """nutpie's own ``sample`` returns the draws made so far, padded with NaN."""
         endless = SamplerSettings(draws=1_000_000, tune=200, target_accept=0.9)
@@ -83,6 +86,14 @@ class TestSample:
         timer.join()
         again = sample(compiled_program, data, settings=SHORT, seed=1)
         assert again["posterior"].sizes["draw"] == 200
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell starts its background jobs with interrupts ignored, and the tests with them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 class TestFit:
