@@ -17,7 +17,7 @@ from ixa_bayes.inference.survival.estimands import (
     standardised,
 )
 from ixa_bayes.inference.survival.fitting import SurvivalFit
-from ixa_bayes.models.design_matrix import Term
+from ixa_bayes.models.design_matrix import Design, Term
 from ixa_bayes.models.over_time import CHANGE_SD, CHANGING_COVARIATE
 from ixa_bayes.models.ratio_priors import CHANGING, COEFFICIENT
 
@@ -59,7 +59,7 @@ def estimand_table(fit: SurvivalFit) -> pd.DataFrame:
     DataFrame
         Columns of :data:`COLUMNS`, then one ``p_gt_c`` for each further threshold of the model file (``p_gt_1_25``),
         ``p_practically_equal``, ``evidence_kind`` and ``ledger_rows``. Covariates that are measured, not
-        levels of a factor, have hazard ratios only.
+        levels of a factor, have hazard ratios only, and so have levels that nobody has.
 
     Examples
     --------
@@ -159,17 +159,33 @@ def _cohort(fit: SurvivalFit, *, covariate: str | None = None, level: str | floa
     return _Cohort(patients.survival(asked.times), patients.quantile(0.5), patients.rmst(asked.horizon))
 
 
+def levels_held(design: Design, covariate: str) -> tuple[str, ...]:
+    """Levels of a covariate that any patient has, or may have where its value is not known; its reference first.
+
+    What a model says of a level that nobody has is its prior alone, so nothing is reported of it but its hazard ratio.
+    """
+    term = design.terms[covariate]
+    coded = design.matrix[list(term.coefficients)]
+    if coded.isna().any(axis=None):
+        return (term.reference, *term.levels)
+    if term.kind == "binary":
+        held = (coded[covariate] + term.centre).round().astype(int).astype(str)
+    else:
+        held = coded.idxmax(axis=1).map(term.level_of).where(coded.any(axis=1), term.reference)
+    return tuple(level for level in (term.reference, *term.levels) if level in set(held))
+
+
 def _cohort_estimands(fit: SurvivalFit) -> Iterator[tuple[Row, xr.DataArray]]:
     yield from _levels(fit, _cohort(fit))
     for name, term in fit.question.design.terms.items():
-        if term.kind == "continuous":
+        if term.kind == "continuous" or len(held := levels_held(fit.question.design, name)) < 2:
             continue
-        reference = _cohort(fit, covariate=name, level=_value(term, term.reference))
-        yield from _levels(fit, reference, factor=name, level=term.reference)
-        for level in term.levels:
-            cohort = _cohort(fit, covariate=name, level=_value(term, level))
+        cohorts = {level: _cohort(fit, covariate=name, level=_value(term, level)) for level in held}
+        reference = cohorts.get(term.reference)
+        for level, cohort in cohorts.items():
             yield from _levels(fit, cohort, factor=name, level=level)
-            yield from _contrasts(fit, cohort, reference, term=term, level=level)
+            if reference is not None and level != term.reference:
+                yield from _contrasts(fit, cohort, reference, term=term, level=level)
 
 
 def _levels(

@@ -96,7 +96,7 @@ def standardised_table(results: FitResults) -> DisplayTable:
         results=results,
         anchor="table-standardised",
         caption=f"{words.endpoint} of the cohort's patients, as they are and if everybody had one level of a factor"
-        f"{_mark_words(rows, results)}",
+        f"{_nobody_words(words)}{_mark_words(rows, results)}",
         missing="",
         file="estimands.csv",
     )
@@ -133,6 +133,12 @@ def difference_table(results: FitResults) -> DisplayTable:
 def _marked(row: Record, results: FitResults) -> str:
     """An estimate, with a mark where it is of a time beyond all follow-up."""
     return f"{estimate_text(row)}{BEYOND_MARK if is_beyond(row, results.fit) else ''}"
+
+
+def _nobody_words(words: FitWords) -> str:
+    """Which levels are left out, and why."""
+    absent = words.held_by_nobody()
+    return f". Left out, since nobody has it and only the prior would speak: {'; '.join(absent)}" if absent else ""
 
 
 def _mark_words(rows: Sequence[DisplayRow], results: FitResults) -> str:

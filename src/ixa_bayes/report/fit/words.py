@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from ixa_bayes.cohort.summary import SMALL_CELL
 from ixa_bayes.inference.survival.attempts import Attempt
 from ixa_bayes.inference.survival.question import SurvivalQuestion
+from ixa_bayes.inference.survival.tables import levels_held
 from ixa_bayes.report.fit.results import NOT_KNOWN, FitResults
 from ixa_bayes.report.wording import interval_text, number_text, percent_text, points_text, ratio_text
 
@@ -82,9 +83,19 @@ class FitWords:
 
     def is_compared(self, covariate: str, level: str) -> bool:
         """Whether the patients differ in what a hazard ratio compares; else no patient tells of it."""
-        term = self.question.design.terms[covariate]
-        (column,) = (name for name in term.coefficients if term.level_of(name) == level)
-        return self.question.design.matrix[column].nunique(dropna=False) > 1
+        term, design = self.question.design.terms[covariate], self.question.design
+        if term.kind == "continuous":
+            return design.matrix[covariate].nunique() > 1
+        return {level, term.reference} <= set(levels_held(design, covariate))
+
+    def held_by_nobody(self) -> list[str]:
+        """Levels that no patient has, which no curve or average is told of."""
+        design, told = self.question.design, []
+        for name, term in design.terms.items():
+            if term.kind != "continuous":
+                held = levels_held(design, name)
+                told += [self.group(name, level) for level in (term.reference, *term.levels) if level not in held]
+        return told
 
     def group(self, covariate: str, level: str) -> str:
         """Patients at a level: ``Stage: III``; all of them where no covariate is named."""
