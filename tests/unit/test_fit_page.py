@@ -20,7 +20,7 @@ from ixa_bayes.report.fit.results import FitResults
 from ixa_bayes.report.fit.run import fit_headlines
 from ixa_bayes.report.fit.sensitivity import NO_DEPENDENCE, NOT_COMPUTED, sensitivity_table, sensitivity_words
 from ixa_bayes.report.fit.summary import fit_findings
-from ixa_bayes.report.fit.tables import BELIEF, hazard_ratio_table, implied_table, prior_table
+from ixa_bayes.report.fit.tables import BELIEF, hazard_ratio_table, implied_table, prior_table, standardised_table
 from ixa_bayes.report.fit.words import NOT_COMPARED, direction_of, estimate_text, months_text, prior_words
 
 from .fits import COVARIATES, ID, RARE, patients, question, results_of, written_fit
@@ -189,6 +189,27 @@ def test_a_method_without_an_answer_says_why(simulated: FitResults) -> None:
     table.loc[firth, "note"] = "not available: firthmodels has no frequency weights"
     page = text_of(render_fit_page(replace(simulated, crosscheck=table), []))
     assert "not available: firthmodels has no frequency weights –" in page
+
+
+def test_how_many_patients_each_method_uses_is_told(simulated: FitResults, real: FitResults, page: str) -> None:
+    """Six of 90 markers are not known: other methods leave those patients out, the posterior does not."""
+    known = patients()["marker"].notna()
+    events = int(patients()["pfs_event"][known].sum())
+    ratios = simulated.crosscheck[simulated.crosscheck["method"] != "log_rank"]
+    assert set(zip(ratios["n"], ratios["n_events"], strict=True)) == {(84, events)}
+    told = f"of the 84 of 90 patients ({events} with the event) who have every covariate"
+    assert text_of(page).replace("\u00a0", " ").count(told) == 3  # first screen, forest and section
+    covariates = {name: COVARIATES[name] for name in ("stage", "sex")}
+    everybody = results_of(written_fit(question(covariates=covariates)))
+    assert everybody.crosscheck["n"].eq(90).all()
+    assert "who have every covariate" not in render_fit_page(everybody, [])
+    few = patients().assign(
+        marker=lambda people: people["marker"].where(people["marker"].notna() | (people.index > 40), 0)
+    )
+    hidden = results_of(written_fit(question(evidence_kind="patients", table=few)))
+    assert hidden.crosscheck["n"].isna().all()  # fewer than five of 90 are left out
+    assert "of the patients who have every covariate" in text_of(render_fit_page(hidden, []))
+    assert real.crosscheck["n"].eq(84).all()
 
 
 def test_equal_patients_are_one_by_one_again_for_methods_without_weights() -> None:
@@ -391,3 +412,25 @@ def test_a_ratio_without_patients_is_never_clear() -> None:
     results = results_of(written_fit(question(covariates=alike, table=patients().assign(sex="male"))))
     certain = replace(results, estimands=results.estimands.assign(p_gt_1=0.999))
     assert fit_findings(certain)[1].headline == "2 of 3 hazard ratios have a clear direction"
+
+
+def test_a_level_that_nobody_has_is_in_no_average_and_the_table_says_so() -> None:
+    table = patients().assign(sex="male")
+    table["stage"] = table["stage"].replace("c", "a")
+    results = results_of(written_fit(question(covariates=COVARIATES, table=table)))
+    averages = results.estimands[results.estimands["population"] == "cohort"]
+    assert set(averages["factor"]) == {"", "marker", "stage"}
+    assert set(averages.loc[averages["factor"] == "stage", "level"]) == {"a", "b"}
+    assert set(averages.loc[averages["factor"] == "marker", "level"]) == {"0", "1"}
+    assert standardised_table(results).caption.endswith(
+        "Left out, since nobody has it and only the prior would speak: Stage: c; Sex: female"
+    )
+    hazard_ratios = results.estimands[results.estimands["estimand"] == "hazard_ratio"]
+    assert set(hazard_ratios["level"]) == {"1", "b", "c", ""}
+
+
+def test_a_reference_that_nobody_has_is_compared_with_nothing() -> None:
+    table = patients().assign(stage=lambda people: people["stage"].replace("a", "b"))
+    results = results_of(written_fit(question(covariates={"stage": COVARIATES["stage"]}, table=table)))
+    assert not results.estimands["estimand"].str.endswith("_difference").any()
+    assert all(NOT_COMPARED in row.cells[0] for row in hazard_ratio_table(results).rows)

@@ -74,7 +74,9 @@ def incidence_table(
         *_aalen_johansen(data, np.where(theirs, 2, mine.astype(int)), (own, other), at=at, late=late, ci_prob=ci_prob),
         *_kaplan_meier(data, own, other, at=at, late=late, ci_prob=ci_prob),
     ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    events = {own: data.n_events, other: int(data.weight[theirs].sum())}
+    counted = [{"n": int(data.weight.sum()), "n_events": events[str(row["level"])]} for row in rows]
+    return pd.DataFrame([row | n for row, n in zip(rows, counted, strict=True)], columns=list(COLUMNS))
 
 
 def _aalen_johansen(

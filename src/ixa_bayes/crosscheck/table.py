@@ -38,6 +38,8 @@ COLUMNS: Final = {
     "incidence, Wald otherwise",
     "upper": "upper limit",
     "p": "two-sided: penalised likelihood ratio for firth, Wald otherwise; chi-square for the tests",
+    "n": "patients that the method uses; empty where it is kept back",
+    "n_events": "those of them with the event, of a cumulative incidence with the event that it is of; empty likewise",
     "ties": "how equal event times are treated",
     "note": "'not available: ' and the reason where the method has no answer, or what to know about the answer",
 }
@@ -74,6 +76,7 @@ def crosscheck_table(
     entry: ArrayLike | None = None,
     weight: ArrayLike | None = None,
     interval_censored: ArrayLike | None = None,
+    n_patients: int | None = None,
     ci_prob: float = CI_PROB,
 ) -> pd.DataFrame:
     """All frequentist answers about one design, beside each other.
@@ -92,6 +95,8 @@ def crosscheck_table(
         Rows whose event is only known to lie between two visits. These methods take exact times, so they have
         it at the later visit, as papers do; every answer says so, and those that model the times themselves
         (Weibull, piecewise-exponential) that their times are late.
+    n_patients : int, optional
+        Where patients have several rows (start-stop), how many there are; by default as many as rows, by weight.
     ci_prob : float
 
     Returns
@@ -121,7 +126,8 @@ def crosscheck_table(
     rows += [row for transform in TRANSFORMS for row in _proportionality(asked, transform)]
     if _between_visits(data, interval_censored):
         rows = [row | {"note": _at_later_visit(row)} for row in rows]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    n = int(data.weight.sum()) if n_patients is None else n_patients
+    return pd.DataFrame([row | {"n": n, "n_events": data.n_events} for row in rows], columns=list(COLUMNS))
 
 
 def _between_visits(data: FollowUp, interval_censored: ArrayLike | None) -> bool:

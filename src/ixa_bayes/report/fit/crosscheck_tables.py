@@ -9,8 +9,8 @@ import pandas as pd
 from ixa_bayes.crosscheck.table import GLOBAL
 from ixa_bayes.models.survival_analysis import WeibullBaseline
 from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, records_of
-from ixa_bayes.report.fit.results import FitResults
-from ixa_bayes.report.fit.tables import NO_COVARIATES, NONE, count_of, fit_table
+from ixa_bayes.report.fit.results import COMPLETE_CASES, FitResults
+from ixa_bayes.report.fit.tables import NO_COVARIATES, NONE, count_of, fit_table, total_of
 from ixa_bayes.report.fit.words import METHODS, FitWords, estimate_text, ratio_interval
 from ixa_bayes.report.wording import interval_text, number_text, p_text, percent_text
 
@@ -83,6 +83,19 @@ def methods_of(results: FitResults) -> list[str]:
     return [name for name in METHODS if name not in ("posterior", other)]
 
 
+def of_complete_cases(results: FitResults) -> str:
+    """Of which patients other methods speak, where the posterior uses more, after a comma; else empty."""
+    if not results.fit.question.design.marginalised:
+        return ""
+    table = results.crosscheck
+    used = table[table["method"].isin(METHODS)]
+    n, n_events = (float(used[name].iloc[0]) for name in ("n", "n_events"))
+    whole = total_of(results.patients["n"].iloc[0])
+    events = "" if np.isnan(n_events) else f" ({count_of(n_events)} with the event)"
+    told = "patients" if np.isnan(n) else f"{count_of(n)} of {whole} patients{events}"
+    return f", of the {told} who have every covariate"
+
+
 def crosscheck_ratio_table(results: FitResults) -> DisplayTable:
     """The posterior beside the hazard ratios of other methods."""
     words, methods = FitWords(results.fit.question), methods_of(results)
@@ -103,7 +116,7 @@ def crosscheck_ratio_table(results: FitResults) -> DisplayTable:
         columns,
         results=results,
         anchor="table-crosscheck",
-        caption="Hazard ratios by other methods on the same patients",
+        caption="Hazard ratios by other methods",
         missing=NO_COVARIATES,
         file="crosscheck.csv",
     )
@@ -185,7 +198,8 @@ def crosscheck_notes(results: FitResults) -> list[str]:
     about: dict[str, dict[str, None]] = {}
     for row, name in zip(shown, names, strict=True):
         for part in str(row["note"]).split("; "):
-            if part and not part.endswith(("this factor alone", "of freedom")) and not part.startswith("as if "):
+            said = part == COMPLETE_CASES or part.startswith("as if ")  # elsewhere in the section
+            if part and not said and not part.endswith(("this factor alone", "of freedom")):
                 about.setdefault(part, {})[name] = None
     everyone = len(set(names))
     return [

@@ -14,7 +14,7 @@ from ixa_bayes.report.display import records_of
 from ixa_bayes.report.drawing import DrawnFigure, Figure, export
 from ixa_bayes.report.effect_figures import WIDTH, ratio_limits
 from ixa_bayes.report.fit.check_figures import check_figures
-from ixa_bayes.report.fit.crosscheck_tables import methods_of
+from ixa_bayes.report.fit.crosscheck_tables import methods_of, of_complete_cases
 from ixa_bayes.report.fit.curves import Band, FloatArray, group_curves, hazard_band, time_ticks
 from ixa_bayes.report.fit.extrapolation import beyond_words, is_beyond, late_entry_words
 from ixa_bayes.report.fit.over_time_figures import over_time_figures
@@ -98,8 +98,8 @@ def _forest(results: FitResults, ratios: list[dict[str, Any]], *, name: str) -> 
         title="Hazard ratios: the posterior beside other methods",
         alt=f"Forest plot, estimates and 95% intervals. {'. '.join(numbers)}.",
         caption="Posterior median with its 95% interval, and the same hazard ratio by methods without a prior with "
-        "their 95% confidence intervals. An arrow head marks an interval that goes on beyond the axis; a method "
-        "without a mark has no answer, and the table of other methods says why.",
+        f"their 95% confidence intervals{of_complete_cases(results)}. An arrow head marks an interval that goes on "
+        "beyond the axis; a method without a mark has no answer, and the table of other methods says why.",
         evidence_kind=results.fit.question.cohort.evidence_kind,
         ledger_rows=(),
         section="hazard-ratios",

@@ -70,6 +70,7 @@ def render_fit_page(results: FitResults, figures: Sequence[DrawnFigure]) -> str:
             verdict=results.fit.convergence,
             findings=fit_findings(results),
             situations=results.situations,
+            of_complete_cases=other_methods.of_complete_cases(results),
             notes=other_methods.crosscheck_notes(results),
             tables=_tables(results),
             figures={

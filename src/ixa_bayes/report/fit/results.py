@@ -33,6 +33,7 @@ from ixa_bayes.report.record import Provenance
 ALL: Final = "all patients"
 NOT_KNOWN: Final = "not known"
 GOOD_PARETO_K: Final = 0.7
+COMPLETE_CASES: Final = "of the patients with every covariate (the posterior also uses those with one missing)"
 ONE_BY_ONE: Final = 20_000
 """Patients up to whom other methods get each of them in a row of its own."""
 PATIENT_COLUMNS: Final[Mapping[str, str]] = {
@@ -142,7 +143,7 @@ def fit_results(
 def crosscheck_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
     """The frequentist answers to the question of a fit, beside each other: of covariates, and of competing events."""
     question, evidence = fit.question, fit.question.cohort.evidence_kind
-    rows, design, n_missing = _complete(fit)
+    rows, design, n = _complete(fit)
     terms = {
         str(name): Term(
             question.design.term_of(str(name)).covariate, question.design.term_of(str(name)).level_of(str(name))
@@ -158,20 +159,31 @@ def crosscheck_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
         entry=rows.entry,
         weight=rows.weight,
         interval_censored=rows.between,
+        n_patients=n,
     )
-    if n_missing:
-        few = kept_back and min(rows.n, n_missing) < SMALL_CELL
-        used, others = ("the patients", "those") if few else (f"the {rows.n} patients", str(n_missing))
-        told = f"{used} with every covariate (the posterior also uses {others} with one missing)"
-        table["note"] = [f"{note}; {told}" if note else told for note in table["note"]]
-    incidence = incidence_of(question, kept_back=kept_back)
-    joined = [part for part in (table, incidence) if len(part)]
-    whole = pd.concat(joined, ignore_index=True) if joined else table
-    return whole.assign(evidence_kind=evidence, ledger_rows="")
+    if n < (whole := int(question.unit_weight.sum())):
+        table["note"] = [f"{note}; {COMPLETE_CASES}" if note else COMPLETE_CASES for note in table["note"]]
+    joined = [part for part in (table, incidence_of(question, kept_back=kept_back)) if len(part)]
+    answers = pd.concat(joined, ignore_index=True) if joined else table
+    if kept_back:
+        answers = _without_counts_that_tell(answers, n=whole, n_events=question.rows.n_events)
+    return answers.assign(evidence_kind=evidence, ledger_rows="")
+
+
+def _without_counts_that_tell(table: pd.DataFrame, *, n: int, n_events: int) -> pd.DataFrame:
+    """The cross-check without counts that are small, or that leave a small rest of the cohort's own."""
+    hidden = table.astype({"n": float, "n_events": float})
+    for column, whole in (("n", n), ("n_events", n_events)):
+        counts = hidden[column]
+        few = counts.between(0, SMALL_CELL, inclusive="neither") | (whole - counts).between(
+            0, SMALL_CELL, inclusive="neither"
+        )
+        hidden[column] = counts.mask(few)
+    return hidden
 
 
 def _complete(fit: SurvivalFit) -> tuple[SurvivalRows, pd.DataFrame, int]:
-    """Rows and design of the patients with every covariate, and how many others (by weight) the posterior uses.
+    """Rows and design of the patients with every covariate, and how many patients that are.
 
     Equal patients, which the model counts, stand one by one again where they are not too many: some methods know no
     weights. Frequency weights of the cohort's own stay.
@@ -183,7 +195,9 @@ def _complete(fit: SurvivalFit) -> tuple[SurvivalRows, pd.DataFrame, int]:
         which = np.repeat(which, rows.weight[which])
         rows = replace(rows, weight=np.ones_like(rows.weight))
     chosen = rows.chosen(which)
-    return chosen, matrix.iloc[which].reset_index(drop=True), question.rows.n - chosen.n
+    # A patient with several rows has them all: of start-stop tables no value is summed.
+    n = int(question.unit_weight.sum()) if _several_rows(fit) else chosen.n
+    return chosen, matrix.iloc[which].reset_index(drop=True), n
 
 
 def curves_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
@@ -322,14 +336,14 @@ def _without_small(table: pd.DataFrame) -> pd.DataFrame:
 
 def situations_of(fit: SurvivalFit, *, kept_back: bool) -> tuple[Situation, ...]:
     """In which frequentist numbers mislead or do not exist for this question."""
-    rows, design, _ = _complete(fit)
+    rows, design, n = _complete(fit)
     found = named_situations(
         rows.upper,
         rows.event | rows.between,
         design=design,
         entry=rows.entry,
         weight=rows.weight,
-        n_patients=int(fit.question.unit_weight.sum()) if _several_rows(fit) else None,
+        n_patients=n,
     )
     if not kept_back or not 0 < rows.n_events < SMALL_CELL:
         return found

@@ -6,6 +6,7 @@ from typing import Any, Final
 from ixa_bayes.cohort.summary import shown_counts
 from ixa_bayes.inference.survival.attempts import attempts_of
 from ixa_bayes.report.display import evidence_words, records_of
+from ixa_bayes.report.fit.crosscheck_tables import of_complete_cases
 from ixa_bayes.report.fit.extrapolation import beyond_words, is_beyond, late_entry_words
 from ixa_bayes.report.fit.over_time import over_time_findings
 from ixa_bayes.report.fit.results import NOT_KNOWN, FitResults, patients_of
@@ -88,7 +89,7 @@ def _smallest(results: FitResults) -> Iterator[SummaryFinding]:
         headline=f"Smallest subgroup, {name}: {direction_of(row['p_gt_1'])}",
         text=f"{_size_words(n, events, whole)}. Hazard ratio {estimate_text(row)}; the probability "
         f"that it is above 1 is {probability_text(row['p_gt_1'])}.{_before(results, row)}"
-        f"{' Other methods:' if beside else ''}",
+        f"{f' Other methods{of_complete_cases(results)}:' if beside else ''}",
         items=tuple(beside),
         target="hazard-ratios",
         links=(),
