@@ -148,6 +148,19 @@ def test_events_per_covariate_rest_on_the_stated_limit() -> None:
     assert math.isclose(sum(ten), 10)
 
 
+def test_separation_sends_nobody_to_a_method_that_has_no_answer() -> None:
+    """Firth's regression takes neither delayed entry nor weights."""
+    time, event, group = np.arange(1.0, 9), np.array([1, 1, 1, 0, 0, 1, 0, 0]), np.array([0, 0, 0, 1, 1, 0, 1, 1])
+    design = pd.DataFrame({"group": group.astype(float)})
+    for more, told in (
+        ({}, "read Firth's or the posterior."),
+        ({"weight": np.full(8, 2)}, "read the posterior (Firth's knows no delayed entry and no weights)."),
+        ({"entry": time / 4}, "read the posterior (Firth's knows no delayed entry and no weights)."),
+    ):
+        found = named_situations(time, event, design=design, **more)
+        assert [one.words.endswith(told) for one in found if one.kind == "separation"] == [True]
+
+
 @pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 def test_separation_does_not_depend_on_the_unit_of_a_covariate(scale: float) -> None:
     design = pd.DataFrame({"emd": [scale * (i in (0, 9, 30, 33)) for i in range(MANY)], "x": X})

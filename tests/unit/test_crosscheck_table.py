@@ -80,6 +80,24 @@ def test_ties_are_stated(table: pd.DataFrame) -> None:
     assert (table["ties"] != "").all()
 
 
+@pytest.mark.parametrize(
+    ("absent", "told"),
+    [
+        (("p",), "p not found: the search for it did not converge"),
+        (("upper",), "a limit of the interval not found: the search for it did not converge"),
+        (("lower", "p"), "a limit of the interval and p not found: the search for it did not converge"),
+    ],
+)
+def test_a_number_of_firth_that_is_missing_has_its_reason(
+    absent: tuple[str, ...], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit = firth_cox(TIME, EVENT, design=DESIGN)
+    fit.log_hazard_ratios.loc[DESIGN.columns[1], list(absent)] = math.nan
+    monkeypatch.setattr("ixa_bayes.crosscheck.table.firth_cox", lambda **_: fit)
+    rows = crosscheck_table(TIME, EVENT, design=DESIGN)
+    assert rows.loc[rows["method"] == "firth", "note"].tolist() == ["", told, ""]
+
+
 def test_firth_is_never_computed_without_entry_times_or_weights() -> None:
     for given in ({"entry": TIME / 2}, {"weight": np.full(SIZE, 2)}):
         rows = crosscheck_table(TIME, EVENT, design=DESIGN, terms=TERMS, cuts=CUTS, **given)

@@ -135,6 +135,7 @@ def _fitted(values: FloatArray, data: FollowUp, *, ci_prob: float) -> tuple["Fir
                 limits[column] = fit.conf_int(
                     alpha=1 - ci_prob, method="pl", features=column, tol=_PROFILE, max_iter=_ITERATIONS
                 )[column]
-            with suppress(np.linalg.LinAlgError):
-                fit.lrt(column)
+            for warm_start in (True, False):  # the second does nothing where the first has found p
+                with suppress(np.linalg.LinAlgError):
+                    fit.lrt(column, warm_start=warm_start)
     return fit, limits[:, 0], limits[:, 1]

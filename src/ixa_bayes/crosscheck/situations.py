@@ -157,12 +157,15 @@ def _separated(data: FollowUp, scaled: FloatArray, names: list[str]) -> Iterator
         words = f"Whether a hazard ratio runs to 0 or infinity (separation) was not examined: {none.reason}."
         yield Situation("separation_not_examined", (), words)
         return
+    instead = "read Firth's or the posterior"
+    if data.has_entry or data.has_weights:
+        instead = "read the posterior (Firth's knows no delayed entry and no weights)"
     for column, limit in enumerate(limits(scaled, comparisons)):
         if limit != "finite":
             end = {"infinity": "grows without limit", "-infinity": "falls to 0"}.get(limit, "is not determined")
             words = (
                 f"The hazard ratio of {names[column]} {end}: {_why(data, scaled[:, column])} (separation). "
-                "Cox's estimate does not exist, nor may Weibull's; read Firth's or the posterior."
+                f"Cox's estimate does not exist, nor may Weibull's; {instead}."
             )
             yield Situation("separation", (names[column],), words)
 

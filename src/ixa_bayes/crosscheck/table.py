@@ -231,8 +231,10 @@ def _note(row: "pd.Series[float]", *, beside_infinite: bool) -> str:
     if limit != "finite":
         end = {"infinity": "to infinity", "-infinity": "to 0"}.get(str(limit), "either way: it is not determined")
         return f"no interval: the hazard ratio runs {end} (separation)"
-    if np.isnan(row["lower"]) or np.isnan(row["upper"]):
-        return "a limit of the interval was not found"
+    absent = ["a limit of the interval"] if np.isnan([row["lower"], row["upper"]]).any() else []
+    absent += ["p"] if np.isnan(row["p"]) else []
+    if absent:
+        return f"{' and '.join(absent)} not found: the search for it did not converge"
     return "another hazard ratio of this fit runs to 0 or infinity" if beside_infinite else ""
 
 
