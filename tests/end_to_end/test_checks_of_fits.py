@@ -108,7 +108,7 @@ def test_fits_are_compared_in_lines_and_in_a_file(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(folder / "comparison.csv")
     assert set(table["fit"]) == {"out", "narrow"}
-    heading, first, second, wrote = done.stdout.splitlines()
+    heading, first, second, _, wrote = done.stdout.splitlines()
     assert heading.split()[0] == "fit"
     assert [line.split()[0] for line in (first, second)] == list(table["fit"])
     assert second.endswith(table["reading"].iloc[1])

@@ -176,7 +176,8 @@ def test_what_makes_a_comparison_doubtful_is_said(pair: dict[str, SurvivalFit]) 
 
 def test_the_lines_of_a_terminal_hold_the_table(pair: dict[str, SurvivalFit]) -> None:
     table = compare(pair)
-    heading, first, second = comparison_lines(table)
+    heading, first, second, told = comparison_lines(table)
+    assert "not the probability" in told
     assert heading.split() == ["fit", "elpd", "(SE)", "difference", "(SE)", "weight", "reading"]
     assert first.startswith(str(table["fit"].iloc[0]))
     assert f"{table['elpd_loo'].iloc[0]:.1f} ({table['se_elpd_loo'].iloc[0]:.1f})" in first

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import pandas as pd
 
@@ -9,6 +10,12 @@ from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.inference.survival.file import load_fit
 from ixa_bayes.inference.survival.model_comparison import compare
+
+
+WEIGHT_WORDS: Final = (
+    "Weight: the share of the fit in the best joint prediction (stacking), not the probability that it is right. Where "
+    "fits predict alike, one of them may have it all."
+)
 
 
 def compare_folders(folders: Sequence[Path], *, cohort: str | Path | None) -> pd.DataFrame:
@@ -41,13 +48,14 @@ def compare_folders(folders: Sequence[Path], *, cohort: str | Path | None) -> pd
 
 
 def comparison_lines(table: pd.DataFrame) -> list[str]:
-    """A comparison as aligned lines for a terminal."""
+    """A comparison as aligned lines for a terminal, and what its weights are."""
     cells = [("fit", "elpd (SE)", "difference (SE)", "weight", "reading")]
     for row in table.to_dict("records"):
         difference = "0" if row["elpd_diff"] == 0 else f"{row['elpd_diff']:.1f} ({row['se_diff']:.1f})"
         elpd = f"{row['elpd_loo']:.1f} ({row['se_elpd_loo']:.1f})"
         cells.append((str(row["fit"]), elpd, difference, f"{row['weight']:.2f}", str(row["reading"])))
     widths = [max(len(line[k]) for line in cells) for k in range(4)]
-    return [
+    lines = [
         "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[4]]) for line in cells
     ]
+    return [*lines, WEIGHT_WORDS]
