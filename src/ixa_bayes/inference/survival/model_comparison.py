@@ -30,8 +30,8 @@ COLUMNS: Final[Mapping[str, str]] = {
     "n_high_pareto_k": "patients for whom the approximation of leaving one out cannot be relied on",
     "elpd_diff": "elpd_loo less that of the best fit",
     "se_diff": "standard error of the difference, from the patients' own differences",
-    "weight": "stacking weight: the fit's share in the best joint prediction, not the probability that it is right; where "
-    "fits predict alike, one of them may have it all",
+    "weight": "stacking weight: the fit's share in the best joint prediction, not the probability that it is right; "
+    "where fits predict alike, one of them may have it all",
     "reading": "what the difference says",
     "converged": "whether the fit converged",
 }

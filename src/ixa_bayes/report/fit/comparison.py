@@ -11,7 +11,6 @@ from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.inference.survival.file import load_fit
 from ixa_bayes.inference.survival.model_comparison import compare
 
-
 WEIGHT_WORDS: Final = (
     "Weight: the share of the fit in the best joint prediction (stacking), not the probability that it is right. Where "
     "fits predict alike, one of them may have it all."
