@@ -72,8 +72,9 @@ def question(
     covariates: dict[str, dict[str, Any]] | None = None,
     table: pd.DataFrame | None = None,
     endpoints: dict[str, dict[str, Any]] | None = None,
+    levels: tuple[str, ...] = ("a", "b", "c"),
 ) -> SurvivalQuestion:
-    """A question about :func:`patients`, or about a table like theirs."""
+    """A question about :func:`patients`, or about a table like theirs, whose stages are ``levels``."""
     people = patients() if table is None else table
     description = {
         "name": "toy",
@@ -82,7 +83,7 @@ def question(
         "endpoints": endpoints or {"pfs": {"label": "Progression <i>free</i>"}},
         "covariates": {
             "marker": {"kind": "binary"},
-            "stage": {"kind": "categorical", "levels": ["a", "b", "c"], "reference": "a"},
+            "stage": {"kind": "categorical", "levels": list(levels), "reference": levels[0]},
             "sex": {"kind": "binary", "levels": ["female", "male"]},
             "age": {"kind": "continuous", "unit": "years"},
         },
@@ -113,7 +114,7 @@ def written_fit(asked: SurvivalQuestion, *, apart: float = 0.0, level: float = 0
     names = list(asked.design.priors)
     raw: dict[str, Any] = {}
     if names:
-        beta = np.array([BETA[name] for name in names])
+        beta = np.array([BETA.get(name, BETA["stage[b]"]) for name in names])
         raw["normal"] = (("chain", "draw", "n"), beta + rng.normal(0, 0.2 * spread, (*size, len(names))))
     if asked.structure.law == "weibull":
         raw["log_shape"] = (("chain", "draw"), rng.normal(np.log(SHAPE), 0.08 * spread, size))

@@ -17,7 +17,7 @@ from ixa_bayes.report.fit.posterior_figures import SLICES, rank_counts
 from ixa_bayes.report.fit.results import FitResults
 from ixa_bayes.report.style import house_style
 
-from .fits import COVARIATES, DRAWS, question, results_of, written_fit
+from .fits import COVARIATES, DRAWS, patients, question, results_of, written_fit
 
 SVG = "{http://www.w3.org/2000/svg}"
 NAMES = {
@@ -104,6 +104,16 @@ def test_small_groups_of_real_patients_have_no_curve_and_no_count() -> None:
         assert all(not count.isdigit() or int(count) >= 5 or count == "0" for count in group.at_risk)
     assert "not shown" in groups["a"].at_risk + groups["b"].at_risk
     assert {group.level for group in group_curves(FIT, ticks, kept_back=False, covariate="stage")} == {"a", "b", "c"}
+
+
+def test_long_names_of_levels_stand_above_their_numbers_and_are_not_cut() -> None:
+    table = patients().assign(stage=lambda people: people["stage"].replace("b", "spread to the lungs"))
+    levels = ("a", "spread to the lungs", "c")
+    asked = question(table=table, covariates={"stage": COVARIATES["stage"]}, levels=levels)
+    results = results_of(written_fit(asked))
+    svg = next(figure.svg for figure in draw_fit(results) if figure.figure.name == "survival_by_factor")
+    assert svg.count("spread to the lungs") >= 2, "in the legend and at its numbers"
+    assert "…" not in svg
 
 
 def test_the_band_is_that_of_the_groups_own_patients() -> None:

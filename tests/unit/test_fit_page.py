@@ -13,6 +13,7 @@ import xarray as xr
 from ixa_bayes.inference.survival.power_scaling import CONFLICT, STRONG_PRIOR
 from ixa_bayes.models.survival_analysis import HorseshoePrior, NormalPrior, StudentTPrior
 from ixa_bayes.models.survival_rows import ROW
+from ixa_bayes.report.fit import crosscheck_tables
 from ixa_bayes.report.fit.figures import draw_fit
 from ixa_bayes.report.fit.files import REPORT, explain, readme, tables_of, write_fit_files
 from ixa_bayes.report.fit.page import render_fit_page
@@ -21,7 +22,8 @@ from ixa_bayes.report.fit.run import fit_headlines
 from ixa_bayes.report.fit.sensitivity import NO_DEPENDENCE, NOT_COMPUTED, sensitivity_table, sensitivity_words
 from ixa_bayes.report.fit.summary import fit_findings
 from ixa_bayes.report.fit.tables import BELIEF, hazard_ratio_table, implied_table, prior_table, standardised_table
-from ixa_bayes.report.fit.words import NOT_COMPARED, direction_of, estimate_text, months_text, prior_words
+from ixa_bayes.report.fit.words import NOT_COMPARED, FitWords, estimate_text, months_text, prior_words, starting
+from ixa_bayes.report.wording import p_text
 
 from .fits import COVARIATES, ID, RARE, patients, question, results_of, written_fit
 from .pages import Outline, text_of
@@ -73,7 +75,8 @@ def test_the_first_screen_answers(simulated: FitResults, page: str) -> None:
     screen = text_of(page[page.index('id="summary"') : page.index("<nav")]).replace("\u00a0", " ")
     table = simulated.estimands
     ratio = table[(table["estimand"] == "hazard_ratio") & (table["level"] == "c")].iloc[0]
-    assert f"Smallest subgroup, Stage: c v a: {direction_of(ratio['p_gt_1'])}" in screen
+    direction = FitWords(simulated.fit.question).direction(ratio["p_gt_1"])
+    assert f"Smallest subgroup, Stage: c v a: {direction}" in screen
     assert f"{RARE} of 90 patients" in screen
     assert estimate_text(ratio.to_dict()) in screen
     assert "probability that it is above 1 is" in screen
@@ -318,8 +321,65 @@ def test_a_cohort_of_very_few_has_a_page(size: int) -> None:
         (0.02, "clearly a better outcome"),
     ],
 )
-def test_a_direction_in_words(p: float, words: str) -> None:
-    assert direction_of(p) == words
+def test_a_direction_in_words(p: float, words: str, simulated: FitResults) -> None:
+    assert FitWords(simulated.fit.question).direction(p) == words
+    good = question(endpoints={"pfs": {"label": "Response", "better": "sooner"}})
+    swapped = {"worse": "better", "better": "worse"}
+    assert FitWords(good).direction(p) == " ".join(swapped.get(word, word) for word in words.split())
+
+
+def test_words_follow_an_endpoint_whose_event_is_good() -> None:
+    endpoint = {"label": "Time to pCR", "better": "sooner", "event_free": "without pCR"}
+    results = results_of(written_fit(question(endpoints={"pfs": endpoint})))
+    shown = text_of(render_fit_page(results, draw_fit(results)))
+    assert "above 1 means a better outcome with the factor" in shown
+    assert "above 1: better outcome" in shown
+    assert "probability of a better outcome" in shown
+    assert "with what probability each makes the outcome better" in shown
+    assert "who does better, not why" in shown
+    assert "worse outcome" not in shown
+    assert "event-free" not in shown.lower()
+    assert "Without pCR at 12 months" in shown
+    assert "relate to Time to pCR" in shown, "an abbreviation keeps its capitals"
+
+
+def test_the_reference_profile_is_written_out_once(page: str) -> None:
+    told = "Stage: a; Sex: female; Age: 60 years."
+    assert text_of(page).count(told) == 1
+    centred = COVARIATES | {"sex": COVARIATES["sex"] | {"centre": 0.5}}
+    profile = FitWords(question(covariates=centred)).reference_profile()
+    assert profile.endswith("Sex: 0.5 of the way from female to male; Age: 60 years")
+
+
+def test_a_step_that_the_label_names_is_not_named_again() -> None:
+    covariates = COVARIATES | {"age_decades": COVARIATES["age_decades"] | {"label": "Age, per 10 years"}}
+    assert FitWords(question(covariates=covariates)).comparison("age_decades", "") == "Age, per 10 years"
+    assert FitWords(question()).comparison("age_decades", "") == "Age, per 10 years"
+
+
+def test_the_log_rank_test_of_a_factor_with_several_levels_is_told_once(simulated: FitResults) -> None:
+    rows = {row.cells[0]: row.cells[1:] for row in crosscheck_tables.tests_table(simulated).rows}
+    p = simulated.crosscheck.query("method == 'log_rank' and factor == 'stage'")["p"].iloc[0]
+    assert rows["Stage, all levels"] == (p_text(p), "", "", "")
+    assert [rows[f"Stage: {level} v a"][0] for level in "bc"] == ["", ""]
+    assert rows["Sex: male v female"][0] not in ("", "–")
+
+
+def test_a_median_follow_up_that_is_not_reached_is_explained(simulated: FitResults) -> None:
+    table = crosscheck_tables.kaplan_meier_table(simulated)
+    assert "not reached" in [row.cells[-1] for row in table.rows]
+    assert "reverse Kaplan-Meier" in table.caption
+    reached = simulated.curves.fillna({"estimate": 20.0, "lower": 18.0, "upper": 22.0})
+    table = crosscheck_tables.kaplan_meier_table(replace(simulated, curves=reached))
+    assert "reverse Kaplan-Meier" not in table.caption
+
+
+def test_a_word_with_capitals_of_its_own_keeps_its_start() -> None:
+    assert [starting(text) for text in ("event-free", "pCR reached", "noch am Leben")] == [
+        "Event-free",
+        "pCR reached",
+        "Noch am Leben",
+    ]
 
 
 def test_months_in_words() -> None:

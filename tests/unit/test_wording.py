@@ -7,6 +7,7 @@ from ixa_bayes.report.results import Results
 from ixa_bayes.report.study_tables import printed_text
 from ixa_bayes.report.wording import (
     number_text,
+    numbers_text,
     p_text,
     percent_text,
     points_text,
@@ -33,6 +34,23 @@ from ixa_bayes.report.wording import (
 )
 def test_ratio_text(value: float, words: str) -> None:
     assert ratio_text(value) == words
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ((5.81, 4.67, 7.0), ["5.81", "4.67", "7.00"]),
+        ((5.0, 4.0, 8.0), ["5", "4", "8"]),
+        ((12.34, 9.812, 17.0), ["12.3", "9.8", "17.0"]),
+        ((0.05, 0.0523, 0.1), ["0.050", "0.052", "0.100"]),
+        ((20.4, 0.012, 310.7), ["20", "0.01", "311"]),
+        ((3.21, math.nan, -0.5), ["3.21", "–", "−0.50"]),
+        ((0.0, math.nan), ["0", "–"]),
+        ((2500.0, 12.5), ["2500", "12"]),
+    ],
+)
+def test_numbers_that_stand_together_have_the_same_decimals(values: tuple[float, ...], words: list[str]) -> None:
+    assert numbers_text(values) == words
 
 
 @pytest.mark.parametrize(

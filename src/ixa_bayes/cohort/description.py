@@ -88,7 +88,8 @@ class EndpointDescription(_Strict):
     Dates: ``start_date``, ``event_date`` (several columns: the earliest counts), ``last_contact_date``,
     ``cut_off_date`` (a date, or a column), ``entry_date`` and ``lower_date`` (last seen without the event).
 
-    Either: ``competing`` declares an event that competes with the endpoint's own.
+    Either: ``competing`` declares an event that competes with the endpoint's own. ``better`` says whether it is better
+    to have the event later (death) or sooner (response), and ``event_free`` what those are called who have not had it.
     """
 
     label: str = ""
@@ -106,6 +107,8 @@ class EndpointDescription(_Strict):
     entry_date: Column | None = None
     lower_date: Column | None = None
     competing: CompetingDescription | None = None
+    better: Literal["later", "sooner"] = "later"
+    event_free: Text = "event-free"
 
     @property
     def by_dates(self) -> bool:

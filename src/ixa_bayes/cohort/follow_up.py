@@ -285,7 +285,9 @@ def _dataset(name: str, endpoint: EndpointDescription, spans: Spans, *, ids: pd.
     data["event"] = ("row", spans.event)
     data["weight"] = ("row", weight)
     late = count_of_patients(data)(spans.after_cut_off)
-    return data.assign_attrs(label=endpoint.label or name, n_after_cut_off=late)
+    return data.assign_attrs(
+        label=endpoint.label or name, better=endpoint.better, event_free=endpoint.event_free, n_after_cut_off=late
+    )
 
 
 def _with_competing(data: xr.Dataset, declared: CompetingDescription, found: tuple[BoolArray, BoolArray]) -> xr.Dataset:

@@ -43,7 +43,8 @@ class Cohort:
         By endpoint, dim ``row`` with coord ``patient`` (row,). Variables, each (row,): ``entry`` (months >= 0, start of
         observation), ``time`` (months > entry, end of follow-up), ``time_lower`` (months; equal to ``time`` unless the
         event is only known to lie in (time_lower, time]), ``event`` (bool), ``weight`` (int64 >= 1, a frequency).
-        A patient has several rows in a start-stop table only. Attributes: ``label``, ``n_after_cut_off`` (patients).
+        A patient has several rows in a start-stop table only. Attributes: ``label``, ``better``,
+        ``event_free`` (words), ``n_after_cut_off`` (patients).
         Where a competing event is declared also ``competing`` (bool: follow-up ended with it; the ``event`` is then
         True if it counts as one), with the attributes ``own_event``, ``competing_event`` (their names),
         ``competing_counts_as`` (``event`` or ``censored``) and ``n_competing_later`` (patients who had it after their

@@ -5,7 +5,7 @@ the words that the study's own definition uses.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -142,6 +142,26 @@ def number_text(value: float, error: float = 0.0) -> str:
         return f"{value:.3g}".replace("-", MINUS)
     first = _first_digit(value)
     return _rounded(value, max(supported_decimals(error, most=first + 2), first)).replace("-", MINUS)
+
+
+def numbers_text(values: Sequence[float]) -> list[str]:
+    """Plain numbers that stand together, with as many decimals as three significant digits of any of them need.
+
+    None has more than three significant digits of the largest, nor fewer than one of its own.
+    """
+    known = [value for value in values if math.isfinite(value) and value != 0]
+    if not known:
+        return [number_text(value) for value in values]
+    needed = max(len(f"{value:.3g}".partition("e")[0].partition(".")[2]) for value in known)
+    most = max(0, _first_digit(max(known, key=abs)) + 2)
+    return [_with_decimals(value, min(needed, most)) for value in values]
+
+
+def _with_decimals(value: float, decimals: int) -> str:
+    if not math.isfinite(value):
+        return number_text(value)
+    text = _rounded(value, max(decimals, _first_digit(value)) if value else decimals)
+    return text.replace("-", MINUS)
 
 
 def count_text(count: int, singular: str, plural: str = "") -> str:

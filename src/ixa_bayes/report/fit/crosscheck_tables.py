@@ -1,6 +1,5 @@
 """Tables of a report on a fit that need no model: Kaplan-Meier, other hazard ratios and tests, worded for the page."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -11,8 +10,8 @@ from ixa_bayes.models.survival_analysis import WeibullBaseline
 from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, records_of
 from ixa_bayes.report.fit.results import COMPLETE_CASES, FitResults
 from ixa_bayes.report.fit.tables import NO_COVARIATES, NONE, count_of, fit_table, total_of
-from ixa_bayes.report.fit.words import METHODS, FitWords, estimate_text, ratio_interval
-from ixa_bayes.report.wording import interval_text, number_text, p_text, percent_text
+from ixa_bayes.report.fit.words import METHODS, FitWords, estimate_text, ratio_interval, starting
+from ixa_bayes.report.wording import interval_text, numbers_text, p_text, percent_text
 
 _TESTS: Final = {
     "log_rank": "log-rank test of this factor alone",
@@ -25,6 +24,10 @@ INCIDENCE: Final = {
     "aalen_johansen": "Aalen-Johansen",
     "one_minus_kaplan_meier": "1 minus Kaplan-Meier, as if {other} could not happen",
 }
+FOLLOW_UP: Final = (
+    ". Median follow-up is by reverse Kaplan-Meier, in which events count as censored; it is not reached where that "
+    "curve stays above one half, because most patients had the event"
+)
 _NAMED: Final = {
     "log_rank": "log-rank tests",
     "aalen_johansen": "Aalen-Johansen",
@@ -51,12 +54,13 @@ def kaplan_meier_table(results: FitResults) -> DisplayTable:
         cells = [_curve_cell(row) for row in records_of(block)]
         name = words.level(str(factor), str(level)) if factor else "all"
         rows.append(DisplayRow((name, *cells), group=words.factor(str(factor)) if factor else "All patients"))
+    unreached = any(row.cells[-1].startswith("not reached") for row in rows)
     return fit_table(
         rows,
         columns,
         results=results,
         anchor="table-kaplan-meier",
-        caption="Kaplan-Meier, 95% intervals by log-log",
+        caption=f"Kaplan-Meier, 95% intervals by log-log{FOLLOW_UP if unreached else ''}",
         missing="",
         file="curves.csv",
     )
@@ -69,12 +73,13 @@ def _curve_cell(row: Record) -> str:
     if np.isnan(estimate):
         told = "not shown" if "not shown" in note else note.rpartition("; ")[2] or NONE
         return f"{told}{'' if np.isnan(numbers['n_at_risk']) else at_risk}"
-    word: Callable[[float], str] = percent_text if survival else number_text
     if survival and np.isnan(numbers["lower"]):
         return f"{percent_text(estimate)} (no interval){at_risk}"
     absent = "not shown" if "not shown" in note else "not reached"
-    lower, upper = (absent if np.isnan(numbers[bound]) else word(numbers[bound]) for bound in ("lower", "upper"))
-    return f"{word(estimate)} ({interval_text(lower, upper)}){at_risk}"
+    values = [numbers[name] for name in ("estimate", "lower", "upper")]
+    texts = [percent_text(value) for value in values] if survival else numbers_text(values)
+    middle, lower, upper = (absent if np.isnan(value) else text for value, text in zip(values, texts, strict=True))
+    return f"{middle} ({interval_text(lower, upper)}){at_risk}"
 
 
 def methods_of(results: FitResults) -> list[str]:
@@ -134,7 +139,7 @@ def incidence_table(results: FitResults) -> DisplayTable | None:
     for (level, method), block in table.groupby(["level", "method"], sort=False):
         cells = [_incidence_cell(row) for row in records_of(block)]
         name = INCIDENCE[str(method)].format(other=other)
-        rows.append(DisplayRow((name, *cells), group=str(level)[0].upper() + str(level)[1:]))
+        rows.append(DisplayRow((name, *cells), group=starting(str(level))))
     own = rows[0].group  # both answers about the endpoint's own event stand together, at the top
     rows = sorted(rows, key=lambda row: row.group != own)
     return fit_table(
@@ -168,10 +173,14 @@ def tests_table(results: FitResults) -> DisplayTable:
     rows = []
     tests = table[table["method"].isin(_TESTS)]
     for factor, block in tests.groupby("factor", sort=False):
-        levels = [level for level in dict.fromkeys(block["level"]) if level or factor == GLOBAL] or [""]
+        levels = list(dict.fromkeys(block.loc[block["method"] != "log_rank", "level"]))
+        if len(levels) > 1:  # the log-rank test is of all levels at once, the others are of one against the reference
+            name = f"{words.factor(str(factor))}, all levels"
+            rows.append(DisplayRow((name, _p_of(block, "log_rank", ""), *("" for _ in list(_TESTS)[1:]))))
         for level in levels:
             name = "all together" if factor == GLOBAL else words.comparison(str(factor), str(level))
-            rows.append(DisplayRow((name, *(_p_of(block, method, level) for method in _TESTS))))
+            log_rank = "" if len(levels) > 1 else _p_of(block, "log_rank", "")
+            rows.append(DisplayRow((name, log_rank, *(_p_of(block, test, level) for test in list(_TESTS)[1:]))))
     return fit_table(
         rows,
         columns,
@@ -184,7 +193,7 @@ def tests_table(results: FitResults) -> DisplayTable:
 
 
 def _p_of(block: pd.DataFrame, method: str, level: str) -> str:
-    rows = block[(block["method"] == method) & ((block["level"] == level) | (method == "log_rank"))]
+    rows = block[(block["method"] == method) & (block["level"] == level)]
     if rows.empty:
         return NONE
     return p_text(float(rows["p"].iloc[0]))

@@ -18,13 +18,13 @@ from ixa_bayes.report.fit.crosscheck_tables import methods_of, of_complete_cases
 from ixa_bayes.report.fit.curves import Band, FloatArray, group_curves, hazard_band, time_ticks
 from ixa_bayes.report.fit.extrapolation import beyond_words, is_beyond, late_entry_words
 from ixa_bayes.report.fit.over_time_figures import over_time_figures
-from ixa_bayes.report.fit.plots import AT_RISK_LINE, at_risk_table, colour_of, hazard_plot, survival_plot
+from ixa_bayes.report.fit.plots import AT_RISK_LINE, at_risk_lines, at_risk_table, colour_of, hazard_plot, survival_plot
 from ixa_bayes.report.fit.posterior_figures import posterior_figures
 from ixa_bayes.report.fit.results import FitResults
 from ixa_bayes.report.fit.words import METHODS, FitWords, estimate_text, ratio_interval
 from ixa_bayes.report.plots import IntervalRow, Mark, interval_plot, plot_height
 from ixa_bayes.report.style import INK, house_style
-from ixa_bayes.report.wording import interval_text, number_text, percent_text
+from ixa_bayes.report.wording import interval_text, numbers_text, percent_text
 
 MARKS: Final = {
     "posterior": "neutral",
@@ -91,7 +91,7 @@ def _forest(results: FitResults, ratios: list[dict[str, Any]], *, name: str) -> 
     limits = ratio_limits([mark for row in rows for mark in row.marks if np.isfinite(mark.lower)])
     height = plot_height([row.heading for row in rows], line_height=_LINE)
     drawing, axes = _canvas(height, left=0.37, right=0.75)
-    xlabel = "hazard ratio, log scale (above 1: worse outcome)"
+    xlabel = f"hazard ratio, log scale (above 1: {words.above_1} outcome)"
     interval_plot(rows, axes, limits=limits, xlabel=xlabel, reference=1.0, ratio=True)
     figure = Figure(
         name,
@@ -170,14 +170,14 @@ def _by_factor(results: FitResults) -> Iterator[DrawnFigure]:
     }
     if not panels:
         return
-    lines = max(len(groups) for groups in panels.values())
+    named = {name: [_short(words.level(name, group.level)) for group in groups] for name, groups in panels.items()}
+    lines = max(at_risk_lines(labels) for labels in named.values())
     drawing, places = _panels(len(panels), plot=1.75, below=0.5 + AT_RISK_LINE * lines)
     numbers = []
     for (name, groups), place in zip(panels.items(), places, strict=False):
         axes = drawing.add_axes(place)
-        short = [words.level(name, group.level) for group in groups]
-        survival_plot(groups, axes, labels=short, ticks=ticks)
-        at_risk_table(groups, axes, labels=[_short(label) for label in short], ticks=ticks, below=0.34)
+        survival_plot(groups, axes, labels=named[name], ticks=ticks)
+        at_risk_table(groups, axes, labels=named[name], ticks=ticks, below=0.34)
         axes.set_title(words.factor(name), loc="left", color=INK, fontsize=8.5)
         axes.tick_params(labelsize=7)
         axes.legend(loc="upper right", fontsize=7, handlelength=2.2)
@@ -220,7 +220,8 @@ def _fewer(ticks: FloatArray) -> FloatArray:
     return np.arange(0.0, ticks[-1] + step / 2 + 1e-9, step)
 
 
-def _short(label: str, width: int = 9) -> str:
+def _short(label: str, width: int = 45) -> str:
+    """A label as far as it fits into a panel."""
     return label if len(label) <= width else f"{label[: width - 1]}…"
 
 
@@ -247,30 +248,33 @@ def _legend(axes: Axes, entries: list[tuple[str, str]]) -> None:
 
 def _curve_numbers(results: FitResults, factor: str, level: str) -> str:
     """Kaplan-Meier survival at the model file's times and the median, for a reader who sees no curve."""
-    table = results.curves
+    table, event_free = results.curves, FitWords(results.fit.question).event_free
     rows = table[(table["factor"] == factor) & (table["level"] == level) & (table["interval"] == "log-log")]
     told = []
     for row in records_of(rows[rows["quantity"].isin(["survival", "median"])]):
         if np.isnan(row["estimate"]):
             continue
         if row["quantity"] == "survival":
-            told.append(f"{percent_text(row['estimate'])} event-free at {row['time']:g} months")
+            told.append(f"{percent_text(row['estimate'])} {event_free} at {row['time']:g} months")
         else:
-            limits = [number_text(row[bound]) if row[bound] > 0 else "not reached" for bound in ("lower", "upper")]
-            told.append(f"median {number_text(row['estimate'])} months ({interval_text(*limits)})")
+            values = [float(row[name]) for name in ("estimate", "lower", "upper")]
+            median, *limits = (
+                text if value > 0 else "not reached" for value, text in zip(values, numbers_text(values), strict=True)
+            )
+            told.append(f"median {median} months ({interval_text(*limits)})")
     own = _model_numbers(results) if not factor else ""
     return f"Kaplan-Meier {', '.join(told) or 'not shown'}{own}"
 
 
 def _model_numbers(results: FitResults) -> str:
-    table = results.estimands
+    table, event_free = results.estimands, FitWords(results.fit.question).event_free
     rows = table[(table["factor"] == "") & table["estimand"].isin(["survival", "median"])]
     told = []
     for row in records_of(rows):
         survival = row["estimand"] == "survival"
         beyond = f" ({beyond_words(results)})" if is_beyond(row, results.fit) else ""
         what = (
-            f"{estimate_text(row)} event-free at {row['time']:g} months"
+            f"{estimate_text(row)} {event_free} at {row['time']:g} months"
             if survival
             else f"median {estimate_text(row)} months"
         )
@@ -279,7 +283,7 @@ def _model_numbers(results: FitResults) -> str:
 
 
 def _hazard(results: FitResults) -> DrawnFigure:
-    fit = results.fit
+    fit, words = results.fit, FitWords(results.fit.question)
     ticks = time_ticks(fit)
     band = hazard_band(fit, float(ticks[-1]), kept_back=results.kept_back)
     drawing = MatplotlibFigure(figsize=(WIDTH, 2.7))
@@ -288,8 +292,8 @@ def _hazard(results: FitResults) -> DrawnFigure:
     axes.set_xlabel("months")
     axes.set_ylabel("hazard per month")
     told = [
-        f"{number_text(band.median[at])} ({number_text(band.lower[at])} to {number_text(band.upper[at])}) "
-        f"at {band.time[at]:g} months"
+        "{} ({} to {})".format(*numbers_text([band.median[at], band.lower[at], band.upper[at]]))
+        + f" at {band.time[at]:g} months"
         for at in (np.searchsorted(band.time, time) for time in (ticks[1], ticks[-1]))
     ]
     law = (
@@ -302,8 +306,8 @@ def _hazard(results: FitResults) -> DrawnFigure:
             "hazard",
             title="Hazard over time, reference profile",
             alt=f"Hazard per month with a 95% band: {', '.join(told)}.",
-            caption="Rate of the event among those still event-free, for a patient with every factor at its reference "
-            f"(measured ones at their centre): {law}. Median and 95% band.{_pale(results, [band])}",
+            caption=f"Rate of the event among those still {words.event_free}, for the reference profile (written out "
+            f"with the priors): {law}. Median and 95% band.{_pale(results, [band])}",
             evidence_kind=fit.question.cohort.evidence_kind,
             ledger_rows=(),
             section="survival",

@@ -6,7 +6,7 @@ from typing import Any, Final
 from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, evidence_words, records_of
 from ixa_bayes.report.fit.results import FitResults
 from ixa_bayes.report.fit.tables import fit_table
-from ixa_bayes.report.fit.words import CLEAR, LEANS, FitWords, estimate_text
+from ixa_bayes.report.fit.words import CLEAR, LEANS, FitWords, estimate_text, starting
 from ixa_bayes.report.summary import SummaryFinding
 from ixa_bayes.report.wording import number_text, probability_text
 
@@ -58,7 +58,7 @@ def over_time_table(results: FitResults) -> DisplayTable:
     rows = []
     for change, intervals in changing_effects(results):
         group = words.comparison(change["factor"], change["level"])
-        told = [(_start(interval_words(results, row["time"])), row) for row in intervals]
+        told = [(starting(interval_words(results, row["time"])), row) for row in intervals]
         told.append(("Last interval over first (1: proportional hazards)", change))
         for name, row in told:
             chances = [probability_text(float(row[p])) for p in ("p_gt_1", "p_practically_equal")]
@@ -110,7 +110,3 @@ def changing_factors(results: FitResults) -> list[str]:
     """Labels of the factors whose effect may change over time."""
     words = FitWords(results.fit.question)
     return [words.factor(name) for name in results.fit.question.changing]
-
-
-def _start(text: str) -> str:
-    return text[0].upper() + text[1:]

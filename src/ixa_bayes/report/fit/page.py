@@ -46,6 +46,7 @@ def render_fit_page(results: FitResults, figures: Sequence[DrawnFigure]) -> str:
     Human Behaviour 5:1282.
     """
     question, ledger = results.fit.question, Ledger(pd.DataFrame(columns=_NO_PRINT))
+    words = FitWords(question)
     evidence = question.cohort.evidence_kind
     diagnostics = results.diagnostics.set_index("measure")["value"]
     shortened = question.design.n_shortened
@@ -56,7 +57,10 @@ def render_fit_page(results: FitResults, figures: Sequence[DrawnFigure]) -> str:
         .render(
             analysis=question.analysis,
             cohort=question.cohort.name,
-            endpoint=FitWords(question).endpoint,
+            endpoint=words.endpoint,
+            event_free=words.event_free,
+            above_1=words.above_1,
+            reference_profile=words.reference_profile(),
             n=fit_tables.total_of(results.patients["n"].iloc[0]),
             n_events=fit_tables.total_of(results.patients["n_events"].iloc[0]),
             n_lost=fit_tables.total_of(results.patients["n_missing"].iloc[0]),

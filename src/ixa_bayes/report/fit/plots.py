@@ -20,6 +20,8 @@ COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E
 DASHES: Final = ("-", "--", "-.", ":")
 AT_RISK_LINE: Final = 0.15
 """Inches from one line of the table of patients at risk to the next."""
+SHORT_LABEL: Final = 9
+"""Letters up to which the label of a line of that table fits in the margin; longer ones have a line of their own."""
 PALE: Final = 0.4
 """Strength of a model's curve and band where no patient was followed, relative to where some were."""
 OVER_TIME_LABEL: Final = "posterior, with 95% band"
@@ -86,18 +88,27 @@ def time_axis(axes: Axes, ticks: FloatArray) -> Axes:
     return axes
 
 
+def at_risk_lines(labels: Sequence[str]) -> int:
+    """Lines that a table of patients at risk needs below its heading."""
+    return len(labels) * (2 if _has_long(labels) else 1)
+
+
+def _has_long(labels: Sequence[str]) -> bool:
+    return any(len(label) > SHORT_LABEL for label in labels)
+
+
 def at_risk_table(
     groups: Sequence[GroupCurve], axes: Axes, *, labels: Sequence[str], ticks: FloatArray, below: float = 0.5
 ) -> Axes:
-    """Patients at risk under the axis of a survival plot, a line per group.
+    """Patients at risk under the axis of a survival plot, a line per group; two where the labels are long.
 
     Parameters
     ----------
     groups : sequence of GroupCurve
     axes : Axes
-        Its figure needs room of :data:`AT_RISK_LINE` inches per line.
+        Its figure needs room of :data:`AT_RISK_LINE` inches for each of the :func:`at_risk_lines`.
     labels : sequence of str
-        Short names at the left.
+        Names of the groups, at the left or, where any is long, above their numbers.
     ticks : ndarray
     below : float
         Inches between the axis and the heading of the table.
@@ -110,10 +121,12 @@ def at_risk_table(
     under = blended_transform_factory(axes.transData, axes.transAxes)
     first = -below / height
     axes.text(0, first, "At risk", transform=axes.transAxes, fontsize=7, color=SOFT, va="center", ha="left")
-    for line, (group, label) in enumerate(zip(groups, labels, strict=True), start=1):
-        y = first - line * AT_RISK_LINE / height
-        colour = INK if len(groups) == 1 else colour_of(line - 1)
-        axes.text(-0.03, y, label, transform=axes.transAxes, fontsize=7, color=colour, va="center", ha="right")
+    step, above = AT_RISK_LINE / height, _has_long(labels)
+    for position, (group, label) in enumerate(zip(groups, labels, strict=True)):
+        y = first - step * ((2 if above else 1) * (position + 1))
+        colour = INK if len(groups) == 1 else colour_of(position)
+        place, side = ((0.0, y + step), "left") if above else ((-0.03, y), "right")
+        axes.text(*place, label, transform=axes.transAxes, fontsize=7, color=colour, va="center", ha=side)
         for tick, count in zip(ticks.tolist(), group.at_risk, strict=True):
             side = "left" if tick == 0 else "center"
             shown = "–" if count == "not shown" else count

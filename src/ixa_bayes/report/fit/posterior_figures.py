@@ -65,7 +65,7 @@ def _prior_to_posterior(results: FitResults) -> DrawnFigure:
             alt=f"Densities of each hazard ratio before and after the data. Posterior: {'; '.join(numbers)}.",
             caption="Dashed: what was believed before. Filled: after these patients, the other factors taken into "
             "account. Where the two hardly differ, the patients say little. The area of a curve right of 1 is the "
-            "probability of a worse outcome.",
+            f"probability of a {words.above_1} outcome.",
             evidence_kind=fit.question.cohort.evidence_kind,
             ledger_rows=(),
             section="priors",

@@ -88,10 +88,13 @@ def implied_lines(asked: Asked, *, show_small_cells: bool = False) -> list[str]:
     """The priors' implications in words, and who is left out; small counts of real patients are kept back."""
     table = asked.implied
     design, rows = asked.question.design, asked.question.rows
-    lines = [f"Prior: {_implied(row)}" for _, row in table[table["population"] == "reference_profile"].iterrows()]
+    words = FitWords(asked.question)
+    lines = [
+        f"Prior: {_implied(row, words)}" for _, row in table[table["population"] == "reference_profile"].iterrows()
+    ]
     if design.terms:  # without covariates every patient is the reference profile
         of_cohort = table[(table["population"] == "cohort") & (table["estimand"] == "median")]
-        lines += [f"Prior: {_implied(row)}" for _, row in of_cohort.iterrows()]
+        lines += [f"Prior: {_implied(row, words)}" for _, row in of_cohort.iterrows()]
     lines += _centre_lines(asked.question)
     kept_back = asked.question.cohort.evidence_kind == "patients" and not show_small_cells
     n = int(asked.question.unit_weight.sum())
@@ -138,13 +141,14 @@ def write_fit(
     InputError
         If ``output`` holds something else.
     """
-    question = asked.question
+    question, words = asked.question, FitWords(asked.question)
     subject = f"{question.analysis.name} on {question.cohort.name}"
     sources = [path for path in (asked.model.path, question.cohort.path) if path is not None]
     check_output(output, subject=subject, sources=sources, force=force)
     inputs = {
         f"models/{asked.model.path.name}": asked.model.sha256,
         f"cohort {question.cohort.name}": question.cohort.sha256,
+        "endpoint": f"{words.endpoint}: {words.event_free}, better {words.better}",
         "small cells": "shown" if show_small_cells else "kept back",
         "code": code_hash(),
     }
@@ -204,13 +208,13 @@ def _median_line(row: dict[str, Any], results: FitResults) -> str:
     return f"{told}, {beyond_words(results)}; Kaplan-Meier: {observed_median_words(results)}"
 
 
-def _implied(row: pd.Series) -> str:
+def _implied(row: pd.Series, words: FitWords) -> str:
     if row["estimand"] == "median":
         interval = interval_text(number_text(row["q025"]), number_text(row["q975"]))
         whose = str(row["population"]).replace("_", " ")
         return f"median of the {whose} {number_text(row['median'])} months (95% {interval})"
     interval = interval_text(probability_text(row["q025"]), probability_text(row["q975"]))
-    return f"event-free at {row['time']:g} months {probability_text(row['median'])} (95% {interval})"
+    return f"{words.event_free} at {row['time']:g} months {probability_text(row['median'])} (95% {interval})"
 
 
 def _centre_lines(question: SurvivalQuestion) -> list[str]:

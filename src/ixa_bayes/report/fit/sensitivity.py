@@ -81,8 +81,8 @@ def _name(results: FitResults, row: Record) -> str:
             return f"{name}, {interval_words(results, time)}"
         return f"{name}, last interval over first" if estimand == "hazard_ratio_change" else name
     what = {
-        "survival": f"event-free at {time:g} months",
-        "survival_difference": f"difference event-free at {time:g} months",
+        "survival": f"{words.event_free} at {time:g} months",
+        "survival_difference": f"difference {words.event_free} at {time:g} months",
         "median": "median",
         "rmst": f"mean up to {time:g} months",
         "rmst_difference": f"difference in means up to {time:g} months",

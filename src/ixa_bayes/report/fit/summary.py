@@ -18,10 +18,10 @@ from ixa_bayes.report.fit.words import (
     NOT_COMPARED,
     FitWords,
     attempts_words,
-    direction_of,
     estimate_text,
     observed_median_words,
     ratio_interval,
+    starting,
 )
 from ixa_bayes.report.summary import SummaryFinding
 from ixa_bayes.report.wording import count_text, probability_text, ratio_text
@@ -86,7 +86,7 @@ def _smallest(results: FitResults) -> Iterator[SummaryFinding]:
         for found in records_of(same[same["method"].isin(["cox_efron", "firth"]) & same["estimate"].notna()])
     ]
     yield SummaryFinding(
-        headline=f"Smallest subgroup, {name}: {direction_of(row['p_gt_1'])}",
+        headline=f"Smallest subgroup, {name}: {words.direction(row['p_gt_1'])}",
         text=f"{_size_words(n, events, whole)}. Hazard ratio {estimate_text(row)}; the probability "
         f"that it is above 1 is {probability_text(row['p_gt_1'])}.{_before(results, row)}"
         f"{f' Other methods{of_complete_cases(results)}:' if beside else ''}",
@@ -123,7 +123,7 @@ def _ratios(results: FitResults) -> Iterator[SummaryFinding]:
     named = [
         f"{words.ratio(row['factor'], row['level'])}: {estimate_text(row)}, "
         f"P(HR > 1) {probability_text(row['p_gt_1'])}, "
-        f"{direction_of(row['p_gt_1']) if row in compared else NOT_COMPARED}"
+        f"{words.direction(row['p_gt_1']) if row in compared else NOT_COMPARED}"
         for row in rows[:MOST_NAMED]
     ]
     if len(rows) > MOST_NAMED:
@@ -155,7 +155,7 @@ def _cohort(results: FitResults) -> Iterator[SummaryFinding]:
     yield SummaryFinding(
         headline=f"{words.endpoint}: median {estimate_text(median)} months{_beyond(median, results)}",
         text=f"The cohort's patients on average, with 95% interval.{beside}{late}{late_entry_words(results.fit)} "
-        "Event-free:",
+        f"{starting(words.event_free)}:",
         items=tuple(f"at {row['time']:g} months: {estimate_text(row)}{_beyond(row, results)}" for row in shares),
         target="survival",
         links=(),
@@ -221,8 +221,7 @@ def _left_out(results: FitResults) -> Iterator[SummaryFinding]:
         return
     whole = records_of(table)[0]
     named = _named_missing(results)
-    left = total_of(whole["n_missing"])
-    left = left[0].upper() + left[1:]
+    left = starting(total_of(whole["n_missing"]))
     yield SummaryFinding(
         headline=f"{left} {'patient is' if design.n_lost == 1 else 'patients are'} left out for a missing value",
         text=f"The model uses the {total_of(whole['n'])} patients who have every covariate (complete cases). Nothing "

@@ -10,7 +10,7 @@ from ixa_bayes.models.survival_analysis import MedianPrior, PiecewiseBaseline, W
 from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, evidence_words, records_of, table_of_rows
 from ixa_bayes.report.fit.extrapolation import BEYOND_MARK, beyond_words, is_beyond
 from ixa_bayes.report.fit.results import FitResults
-from ixa_bayes.report.fit.words import NOT_COMPARED, FitWords, estimate_text, months_text, prior_words
+from ixa_bayes.report.fit.words import NOT_COMPARED, FitWords, estimate_text, months_text, prior_words, starting
 from ixa_bayes.report.wording import (
     interval_text,
     percent_text,
@@ -80,7 +80,7 @@ def standardised_table(results: FitResults) -> DisplayTable:
     asked = results.fit.question.analysis.estimands
     columns = [
         Column("Everybody's level"),
-        *(Column(f"Event-free at {time:g} months", numeric=True) for time in asked.times),
+        *(Column(f"{starting(words.event_free)} at {time:g} months", numeric=True) for time in asked.times),
         Column("Median, months", numeric=True),
         Column(f"Mean up to {asked.horizon:g} months", numeric=True),
     ]
@@ -108,7 +108,7 @@ def difference_table(results: FitResults) -> DisplayTable:
     asked = results.fit.question.analysis.estimands
     columns = [
         Column("Level against reference"),
-        *(Column(f"Event-free at {time:g} months, points", numeric=True) for time in asked.times),
+        *(Column(f"{starting(words.event_free)} at {time:g} months, points", numeric=True) for time in asked.times),
         Column(f"Mean up to {asked.horizon:g} months, months", numeric=True),
         Column("P(longer)", numeric=True),
     ]
@@ -233,7 +233,8 @@ def implied_table(results: FitResults) -> DisplayTable:
                 "Hazard ratio in the last interval over the first",
             )
         else:
-            what = "Median, months" if row["estimand"] == "median" else f"Event-free at {row['time']:g} months"
+            what = f"{starting(words.event_free)} at {row['time']:g} months"
+            what = "Median, months" if row["estimand"] == "median" else what
             told, group = f"{what}: {people[row['population']]}", "Survival"
         word = by_unit.get(row["unit"], percent_text)
         interval = interval_text(word(row["q025"]), word(row["q975"]))

@@ -1,6 +1,6 @@
 """Names in a report on a fit: what the model file and the cohort call their factors, levels and methods."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -51,8 +51,34 @@ class FitWords:
     @property
     def endpoint(self) -> str:
         """Label of the endpoint."""
-        name = self.question.analysis.endpoint
-        return str(self.question.cohort.follow_up[name].attrs.get("label") or name)
+        return str(self._of_endpoint.get("label") or self.question.analysis.endpoint)
+
+    @property
+    def event_free(self) -> str:
+        """What patients without the event are called."""
+        return str(self._of_endpoint.get("event_free", "event-free"))
+
+    @property
+    def better(self) -> str:
+        """Whether it is better to have the event ``later`` or ``sooner``."""
+        return str(self._of_endpoint.get("better", "later"))
+
+    @property
+    def above_1(self) -> str:
+        """What a hazard ratio above 1 means for the outcome: worse, or better where the event is a good one."""
+        return "better" if self.better == "sooner" else "worse"
+
+    @property
+    def _of_endpoint(self) -> Mapping[Hashable, Any]:
+        return self.question.cohort.follow_up[self.question.analysis.endpoint].attrs
+
+    def direction(self, p_above_1: float) -> str:
+        """What a probability that a hazard ratio exceeds 1 says, in words."""
+        p = max(p_above_1, 1 - p_above_1)
+        side = "worse" if (p_above_1 > 0.5) == (self.above_1 == "worse") else "better"
+        if p >= CLEAR:
+            return f"clearly a {side} outcome"
+        return f"leans to a {side} outcome" if p >= LEANS else "open which way"
 
     def factor(self, covariate: str) -> str:
         """Label of a covariate; its own name where it is none of the model's."""
@@ -71,7 +97,7 @@ class FitWords:
         """What a hazard ratio compares: ``Stage: III v I``, ``Age, per 10 years``; a plain yes needs no word."""
         term = self.question.design.terms[covariate]
         if term.kind == "continuous":
-            return f"{term.label}, {term.reference}"
+            return term.label if term.reference in term.label else f"{term.label}, {term.reference}"
         if term.kind == "binary" and not self._own_levels(covariate):
             return term.label
         return f"{term.label}: {self.level(covariate, level)} v {self.level(covariate, term.reference)}"
@@ -80,6 +106,21 @@ class FitWords:
         """What a hazard ratio compares, and that it is a mean if the effect changes over time."""
         over_time = ", mean over time" if covariate in self.question.changing else ""
         return f"{self.comparison(covariate, level)}{over_time}"
+
+    def reference_profile(self) -> str:
+        """The level or value of each factor that the baseline is about; empty without factors."""
+        return "; ".join(
+            f"{term.label}: {self._reference_of(name)}" for name, term in self.question.design.terms.items()
+        )
+
+    def _reference_of(self, covariate: str) -> str:
+        term = self.question.design.terms[covariate]
+        if term.kind == "continuous":
+            column = self.question.analysis.covariates[covariate].expression(covariate).column
+            return f"{term.centre:g} {self.question.cohort.declared[column].unit}".rstrip()
+        if term.kind == "factor" or term.centre in (0, 1):
+            return self.level(covariate, f"{term.centre:g}" if term.kind == "binary" else term.reference)
+        return f"{term.centre:g} of the way from {self.level(covariate, '0')} to {self.level(covariate, '1')}"
 
     def is_compared(self, covariate: str, level: str) -> bool:
         """Whether the patients differ in what a hazard ratio compares; else no patient tells of it."""
@@ -126,13 +167,10 @@ def attempts_words(attempts: Sequence[Attempt]) -> str:
     return f"Sampled {len(attempts)} times: {', '.join(told)}. The run at {reported:g} is reported{moved}."
 
 
-def direction_of(p_above_1: float) -> str:
-    """What a probability that a hazard ratio exceeds 1 says, in words."""
-    p = max(p_above_1, 1 - p_above_1)
-    side = "worse" if p_above_1 > 0.5 else "better"
-    if p >= CLEAR:
-        return f"clearly a {side} outcome"
-    return f"leans to a {side} outcome" if p >= LEANS else "open which way"
+def starting(text: str) -> str:
+    """A text with a capital at its start, unless its first word has capitals of its own (pCR)."""
+    first = text.partition(" ")[0]
+    return f"{text[0].upper()}{text[1:]}" if first.islower() else text
 
 
 def estimate_text(row: Mapping[str, Any]) -> str:
