@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from ixa_bayes.inference.survival.leave_one_out import leave_one_out
 from ixa_bayes.inference.survival.power_scaling import CONFLICT, STRONG_PRIOR
 from ixa_bayes.models.survival_analysis import HorseshoePrior, NormalPrior, StudentTPrior
 from ixa_bayes.models.survival_rows import ROW
@@ -111,6 +112,7 @@ def test_a_fit_that_did_not_converge_says_so_in_every_section() -> None:
         start = page.index(f'<section id="{section}"')
         assert "The sampler did not converge" in page[start : page.index("</section>", start)], section
     assert "The sampler did not converge: do not use these numbers" in text_of(page)
+    assert text_of(page).count("Sample for longer") == 2, "on the first screen and where the checks are"
 
 
 def test_a_fit_that_converged_has_no_banner(page: str) -> None:
@@ -432,12 +434,29 @@ def test_a_ratio_that_its_prior_decides_is_named_on_the_first_screen(simulated: 
     results = replace(simulated, sensitivity=spoiled)
     assert sensitivity_words(results) == [
         "The priors together, that of the baseline included, and the patients may disagree (power scaling): "
-        "Stage: c v a.",
-        "The priors together may say more than the patients (power scaling): Stage: b v a.",
+        "Stage: c v a. If a prior is not what you believe, change it; if it is, report it beside the result.",
+        "The priors together may say more than the patients (power scaling): Stage: b v a. Fit again with another "
+        "prior, and report both.",
     ]
-    (told,) = [finding.text for finding in fit_findings(results) if finding.headline == "The sampler converged"]
-    assert "and the patients may disagree (power scaling): Stage: c v a." in told
-    assert not [finding for finding in fit_findings(simulated) if "power scaling" in finding.text]
+    findings = {finding.headline: finding for finding in fit_findings(results)}
+    assert "The sampler converged" not in findings, "no warning stands under a headline that says all is well"
+    assert findings["Before you rely on these numbers"].items[:2] == tuple(sensitivity_words(results))
+    assert not [finding for finding in fit_findings(simulated) if "power scaling" in " ".join(finding.items)]
+
+
+def test_patients_who_cannot_be_left_out_are_judged_by_the_limit_for_so_many_draws(simulated: FitResults) -> None:
+    """With 480 draws the limit is 1 - 1 / log10(480), below the 0.7 of many."""
+    value = simulated.diagnostics.set_index("measure")["value"]
+    assert value["good_pareto_k"] == pytest.approx(1 - 1 / np.log10(480))
+    k = leave_one_out(simulated.fit).pareto_k
+    assert value["n_high_pareto_k"] == (k > value["good_pareto_k"]).sum()
+    some = simulated.diagnostics["measure"] == "n_high_pareto_k"
+    results = replace(simulated, diagnostics=simulated.diagnostics.assign(value=lambda d: d["value"].mask(some, 2.0)))
+    (told,) = [finding.items for finding in fit_findings(results) if finding.headline.startswith("Before you rely")]
+    assert told == (
+        "For 2 patients leaving one out is approximated badly (Pareto k above 0.627): choose no model by it alone.",
+    )
+    assert "(Pareto k above 0.627) for 2 patients" in text_of(render_fit_page(results, []))
 
 
 def test_without_the_log_likelihood_of_patients_the_page_says_so(simulated: FitResults) -> None:

@@ -93,7 +93,9 @@ def named_situations(
 def _of_events(data: FollowUp, width: int, *, n_patients: int | None) -> Iterator[Situation]:
     events = data.n_events
     if events == 0:
-        yield Situation("no_events", (), "Nobody had the event: no hazard ratio can be estimated from these patients.")
+        yield Situation(
+            "no_events", (), "Nobody had the event: what the posterior says of a hazard ratio is its prior."
+        )
         return
     if events == 1:
         yield Situation("one_event", (), "Only one patient had the event: no hazard ratio can be trusted.")
@@ -102,7 +104,8 @@ def _of_events(data: FollowUp, width: int, *, n_patients: int | None) -> Iterato
             "all_events", (), "Every patient had the event: check that censored patients are coded as such."
         )
     if width > events:
-        words = f"There are more covariates ({width}) than events ({events}): no hazard ratio of them can be trusted."
+        told = f"There are more covariates ({width}) than events ({events})"
+        words = f"{told}: no hazard ratio of them can be trusted. Use fewer."
         yield Situation("more_covariates_than_events", (), words)
     elif width and events < EVENTS_PER_COVARIATE * width:
         per = (
@@ -112,7 +115,7 @@ def _of_events(data: FollowUp, width: int, *, n_patients: int | None) -> Iterato
         )
         words = (
             f"{per} fewer than {EVENTS_PER_COVARIATE}: Cox's hazard ratios vary widely from sample to "
-            "sample, and one of them may be infinite."
+            "sample, and one of them may be infinite. Read the posterior, and report its prior with it."
         )
         yield Situation("few_events_per_covariate", (), words)
 
@@ -121,7 +124,9 @@ def _of_covariates(data: FollowUp, values: FloatArray, names: list[str]) -> Iter
     spread = values.std(axis=0)
     constant = spread <= 1e-12 * np.maximum(1.0, np.abs(values.mean(axis=0)))
     for name in (name for name, same in zip(names, constant, strict=True) if same):
-        yield Situation("constant_covariate", (name,), f"{name} is the same for everybody: it has no hazard ratio.")
+        yield Situation(
+            "constant_covariate", (name,), f"{name} is the same for everybody: it has no hazard ratio. Leave it out."
+        )
     varying = [column for column, same in enumerate(constant) if not same]
     if not varying:
         return
@@ -131,7 +136,7 @@ def _of_covariates(data: FollowUp, values: FloatArray, names: list[str]) -> Iter
     yield from twins
     dependent = tuple(redundant(scaled, labels))
     if dependent and not twins:
-        words = f"{', '.join(dependent)} cannot be told apart: one of them follows from the others."
+        words = f"{', '.join(dependent)} cannot be told apart: one of them follows from the others. Leave it out."
         yield Situation("dependent_covariates", dependent, words)
     if not dependent and data.event.any():
         yield from _separated(data, scaled, labels)

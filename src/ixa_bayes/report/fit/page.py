@@ -15,7 +15,7 @@ from ixa_bayes.report.fit import tables as fit_tables
 from ixa_bayes.report.fit.over_time import changing_factors, over_time_table
 from ixa_bayes.report.fit.results import FitResults, allowed_divergent_share
 from ixa_bayes.report.fit.sensitivity import sensitivity_table, sensitivity_words
-from ixa_bayes.report.fit.summary import fit_findings, unknown_counts
+from ixa_bayes.report.fit.summary import TO_CONVERGE, fit_findings, unknown_counts
 from ixa_bayes.report.fit.words import CLEAR, LEANS, FitWords, attempts_words
 from ixa_bayes.report.rendering import environment, inline
 from ixa_bayes.report.style import SIMULATED
@@ -73,6 +73,7 @@ def render_fit_page(results: FitResults, figures: Sequence[DrawnFigure]) -> str:
             kept_back=results.kept_back,
             verdict=results.fit.convergence,
             findings=fit_findings(results),
+            to_converge=TO_CONVERGE,
             situations=results.situations,
             of_complete_cases=other_methods.of_complete_cases(results),
             notes=other_methods.crosscheck_notes(results),

@@ -15,9 +15,11 @@ NOT_COMPUTED: Final = "The log-likelihood of single patients was not kept, so se
 NO_DEPENDENCE: Final = "No hazard ratio depends much on the priors, all taken together (power scaling)."
 _SAID: Final = {
     CONFLICT: "The priors together, that of the baseline included, and the patients may disagree (power scaling): "
-    "{names}.",
-    STRONG_PRIOR: "The priors together may say more than the patients (power scaling): {names}.",
-    NOT_RELIABLE: "How far the priors matter cannot be told by reweighting (power scaling): {names}.",
+    "{names}. If a prior is not what you believe, change it; if it is, report it beside the result.",
+    STRONG_PRIOR: "The priors together may say more than the patients (power scaling): {names}. Fit again with another "
+    "prior, and report both.",
+    NOT_RELIABLE: "How far the priors matter cannot be told by reweighting (power scaling): {names}. Fit again with "
+    "another prior, and report both.",
 }
 
 type Record = dict[str, Any]

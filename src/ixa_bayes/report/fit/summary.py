@@ -24,9 +24,13 @@ from ixa_bayes.report.fit.words import (
     starting,
 )
 from ixa_bayes.report.summary import SummaryFinding
-from ixa_bayes.report.wording import count_text, probability_text, ratio_text
+from ixa_bayes.report.wording import count_text, number_text, probability_text, ratio_text
 
 MOST_NAMED: Final = 8
+TO_CONVERGE: Final = (
+    "Sample for longer (draws, tune) or, if draws diverge, with a higher target_accept; if that does not help, use "
+    "tighter priors or fewer factors. What missed its threshold:"
+)
 
 type Record = dict[str, Any]
 
@@ -168,28 +172,36 @@ def _beyond(row: Record, results: FitResults) -> str:
 
 
 def _reliance(results: FitResults) -> Iterator[SummaryFinding]:
-    verdict = results.fit.convergence
-    loo = results.diagnostics.set_index("measure")["value"]
-    bad = int(loo.get("n_pareto_k_above_0.7", 0.0))
-    influence = (
-        f" For {count_text(bad, 'patient')} the approximation of leaving one out is doubtful (Pareto k above 0.7)."
-        if bad
-        else ""
-    )
-    again = attempts_words(attempts_of(results.fit.posterior))
+    """Whether the sampler converged; what else matters stands under a headline of its own, with what to do."""
+    verdict, again = results.fit.convergence, attempts_words(attempts_of(results.fit.posterior))
     depends = [told for told in sensitivity_words(results) if told not in (NO_DEPENDENCE, NOT_COMPUTED)]
-    if verdict.ok:
-        headline, text = "The sampler converged", "R-hat, effective sample sizes, E-BFMI and divergences all pass."
+    warned = (*depends, *_influence(results))
+    passes = "R-hat, effective sample sizes, E-BFMI and divergences all pass."
+    if not verdict.ok:
+        told = ("The sampler did not converge: do not use these numbers", TO_CONVERGE, verdict.reasons)
+    elif warned:
+        told = ("Before you rely on these numbers", f"The sampler converged: {passes}", warned)
     else:
-        headline, text = "The sampler did not converge: do not use these numbers", "What missed its threshold:"
+        told = ("The sampler converged", passes, ())
+    headline, text, items = told
     yield SummaryFinding(
         headline=headline,
-        text=" ".join([text + influence, *([again] if again else []), *depends]),
-        items=verdict.reasons[:MOST_NAMED],
-        target="checks",
+        text=f"{text} {again}".strip(),
+        items=items[:MOST_NAMED],
+        target="priors" if verdict.ok and depends else "checks",
         links=(),
         evidence=evidence_words(results.estimands),
     )
+
+
+def _influence(results: FitResults) -> Iterator[str]:
+    """For how many patients the approximation of leaving one out cannot be relied on."""
+    loo = results.diagnostics.set_index("measure")["value"]
+    if bad := int(loo.get("n_high_pareto_k", 0.0)):
+        yield (
+            f"For {count_text(bad, 'patient')} leaving one out is approximated badly (Pareto k above "
+            f"{number_text(loo['good_pareto_k'])}): choose no model by it alone."
+        )
 
 
 def unknown_counts(results: FitResults) -> list[str]:
