@@ -15,6 +15,7 @@ from scipy.stats import norm
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError
 from ixa_bayes.inference.diagnostics import Convergence
+from ixa_bayes.inference.survival.estimands import hazard_ratios
 from ixa_bayes.inference.survival.fitting import LOG_LIKELIHOOD, SurvivalFit
 from ixa_bayes.inference.survival.parameters import log_prior, parameters_of, unit_log_likelihood
 from ixa_bayes.inference.survival.power_scaling import (
@@ -28,10 +29,12 @@ from ixa_bayes.inference.survival.power_scaling import (
     diagnosis_of,
     joint_log_likelihood,
     joint_log_prior,
+    own_log_prior,
     power_scaling_table,
     sensitivity_of,
 )
 from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
+from ixa_bayes.inference.survival.tables import ratio_named
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 
 from .fits import COVARIATES, question, written_fit
@@ -176,6 +179,7 @@ def test_a_weight_counts_as_so_many_rows() -> None:
 def test_what_a_scale_sets_is_not_scaled_itself() -> None:
     fit = written_fit(question())
     densities = fit.posterior["log_prior"].to_dataset()
+    assert {"missing_intercept", "missing_coefficient"} <= set(densities)  # the model file states these priors too
     total = sum(
         values.sum([dim for dim in values.dims if dim not in ("chain", "draw")]) for values in densities.values()
     )
@@ -184,6 +188,109 @@ def test_what_a_scale_sets_is_not_scaled_itself() -> None:
     groups = {name: node.to_dataset() for name, node in fit.posterior.children.items()} | {"log_prior": steps}
     with_scales = replace(fit, posterior=xr.DataTree.from_dict(groups))
     xr.testing.assert_allclose(joint_log_prior(with_scales), total + steps["tau"])
+
+
+def _normal_fit(draws: dict[str, FloatArray], priors: dict[str, tuple[float, float]]) -> SurvivalFit:
+    """Log hazard ratios as given, each under a normal prior, and patients who say nothing more."""
+    fit = written_fit(question(covariates={name: COVARIATES[name] for name in draws}))
+    coords = {"chain": np.arange(CHAINS), "draw": np.arange(DRAWS), "coefficient": list(draws)}
+    dims = ("chain", "draw", "coefficient")
+    ratios = xr.DataArray(np.stack(list(draws.values()), axis=-1), dims=dims, coords=coords)
+    own = np.stack([norm.logpdf(values, *priors[name]) for name, values in draws.items()], axis=-1)
+    noise = np.random.default_rng(8).normal(0, 0.1, (CHAINS, DRAWS, fit.question.unit_weight.size))
+    groups = {
+        "posterior": ratios.to_dataset(name="log_hazard_ratio"),
+        "log_prior": ratios.copy(data=own).to_dataset(name="log_hazard_ratio"),
+        "log_likelihood": xr.Dataset({LOG_LIKELIHOOD: (("chain", "draw", "row"), noise)}).assign_coords(
+            {name: coords[name] for name in ("chain", "draw")} | {"row": np.arange(noise.shape[-1])}
+        ),
+    }
+    return replace(fit, posterior=xr.DataTree.from_dict(groups))
+
+
+def _ratio_table(fit: SurvivalFit) -> pd.DataFrame:
+    ratios = hazard_ratios(fit)
+    names = ratios["coefficient"].to_numpy().tolist()
+    rows = [{"estimand": "hazard_ratio", **ratio_named(fit, name)} for name in names]
+    draws = [ratios.sel(coefficient=name, drop=True) for name in names]
+    return sensitivity_of(fit, zip(rows, draws, strict=True)).set_index("factor")
+
+
+def test_the_own_prior_moves_a_ratio_as_the_exact_power_scaled_posterior_is_moved() -> None:
+    """A normal posterior under a normal prior whose power changes is normal again."""
+    mean, sd, (at, width) = 0.8, 0.4, (-0.5, 0.5)
+    grid = np.linspace(mean - 8 * sd, mean + 8 * sd, 40_001)
+    found, wanted = [], []
+    for seed in range(SEEDS):
+        draws = np.random.default_rng(seed).normal(mean, sd, (2, CHAINS, DRAWS))
+        fit = _normal_fit({"sex": draws[0], "age_decades": draws[1]}, {"sex": (at, width), "age_decades": (5.0, 0.2)})
+        found.append(_ratio_table(fit).loc["sex", "own_prior_sensitivity"])
+        moved = []
+        for alpha in ALPHAS:
+            precision = sd**-2 + (alpha - 1) * width**-2
+            centre = (mean * sd**-2 + (alpha - 1) * at * width**-2) / precision
+            masses = [norm.pdf(grid, mean, sd), norm.pdf(grid, centre, precision**-0.5)]
+            base, scaled = (mass / mass.sum() for mass in masses)
+            low, high = draws[0].min(), draws[0].max()
+            forward = _distance(base, scaled, grid, (low, high))
+            backward = _distance(base[::-1], scaled[::-1], -grid[::-1], (-high, -low))
+            moved.append(max(forward, backward) / abs(np.log2(alpha)))
+        wanted.append(np.mean(moved))
+    error = (np.array(found) - np.array(wanted)).std() / np.sqrt(SEEDS)
+    assert np.mean(found) == pytest.approx(np.mean(wanted), abs=4 * error + 0.002)
+    assert np.mean(found) > 0.1
+
+
+def test_a_ratio_that_its_own_prior_moves_is_told_from_one_that_another_prior_moves() -> None:
+    """Two ratios whose draws go together; the prior of one is far from them, that of the other says nothing."""
+    rng = np.random.default_rng(6)
+    sex = rng.normal(0.8, 0.4, (CHAINS, DRAWS))
+    age = 0.9 * sex + rng.normal(0, 0.1, sex.shape)
+    found = _ratio_table(
+        _normal_fit({"sex": sex, "age_decades": age}, {"sex": (-0.5, 0.5), "age_decades": (0.0, 50.0)})
+    )
+    assert (found["prior_sensitivity"] > 0.1).all()
+    assert found.loc["sex", "own_prior_sensitivity"] == pytest.approx(found.loc["sex", "prior_sensitivity"], abs=0.01)
+    assert found.loc["age_decades", "own_prior_sensitivity"] < 0.01
+    assert (found["pareto_k_own_prior"] < 0.7).all()
+
+
+def test_the_own_priors_of_an_effect_that_changes_are_those_of_its_mean_and_of_its_change() -> None:
+    changing = {name: COVARIATES[name] for name in ("stage", "sex")}
+    changing["stage"] = changing["stage"] | {"walk": {"scale": 0.5, "source": "test"}}
+    fit = written_fit(question(law="piecewise", covariates=changing))
+    densities = fit.posterior["log_prior"].to_dataset()
+    ratio, change = densities["log_hazard_ratio"], densities["change_sd"].sel(changing_covariate="stage")
+    shared = {"population": "each", "factor": "stage", "unit": "ratio"}
+    for estimand in ("hazard_ratio", "hazard_ratio_in_interval", "hazard_ratio_change"):
+        found = own_log_prior(fit, {"estimand": estimand, "level": "c", **shared})
+        assert found is not None
+        np.testing.assert_allclose(found, ratio.sel(coefficient="stage[c]") + change)
+    scale = own_log_prior(fit, {"estimand": "change_sd", "level": "", **shared, "unit": "log_ratio"})
+    assert scale is not None
+    np.testing.assert_allclose(scale, change)
+    constant = own_log_prior(fit, ratio_named(fit, "sex"))
+    assert constant is not None
+    np.testing.assert_allclose(constant, ratio.sel(coefficient="sex"))
+
+
+def test_what_has_no_prior_of_its_own_has_no_sensitivity_to_it() -> None:
+    fit = written_fit(question())
+    found = power_scaling_table(fit)
+    ratios = found["population"] == "each"
+    assert found["own_prior_sensitivity"].notna().equals(ratios)
+    assert found["pareto_k_own_prior"].notna().equals(ratios)
+    densities = fit.posterior["log_prior"].to_dataset()
+    groups = {name: node.to_dataset() for name, node in fit.posterior.children.items()}
+    shrunk = densities.sel(coefficient=["marker", "age_decades"])  # the others share a joint prior
+    some = replace(fit, posterior=xr.DataTree.from_dict(groups | {"log_prior": shrunk}))
+    none = replace(
+        fit, posterior=xr.DataTree.from_dict(groups | {"log_prior": densities.drop_vars("log_hazard_ratio")})
+    )
+    row = {"estimand": "hazard_ratio", "population": "each", "factor": "stage", "level": "b", "unit": "ratio"}
+    assert own_log_prior(some, row) is None
+    assert own_log_prior(none, row) is None
+    assert own_log_prior(some, {**row, "factor": "marker", "level": "1"}) is not None
 
 
 def test_every_estimand_has_a_row() -> None:

@@ -19,7 +19,8 @@ import xarray as xr
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.inference.survival.fitting import LOG_LIKELIHOOD, SurvivalFit
 from ixa_bayes.inference.survival.tables import EVIDENCE, Row, estimand_draws
-from ixa_bayes.models.over_time import CHANGE_SD, CHANGE_Z
+from ixa_bayes.models.over_time import CHANGE_SD, CHANGE_Z, CHANGING_COVARIATE
+from ixa_bayes.models.ratio_priors import COEFFICIENT, LOG_HAZARD_RATIO
 from ixa_bayes.models.survival_rows import ROW
 
 ALPHAS: Final = (0.99, 1.01)
@@ -39,8 +40,11 @@ COLUMNS: Final[Mapping[str, str]] = {
     "unit": "as in estimands.csv",
     "prior_sensitivity": "rate at which the estimand's distribution moves when all priors weigh more; 0 is none",
     "likelihood_sensitivity": "the same when every patient weighs more",
+    "own_prior_sensitivity": "of a hazard ratio, the same when its own covariate's priors alone weigh more; empty if "
+    "it shares a joint prior with others",
     "pareto_k_prior": "Pareto k of the weights that stand for another prior; above 0.7 they cannot be relied on",
     "pareto_k_likelihood": "the same of the weights that stand for more data",
+    "pareto_k_own_prior": "the same of the weights that stand for another prior of its own covariate",
     "diagnosis": f"`{OK}`; `{CONFLICT}`: both sensitivities reach {THRESHOLD}, so the two may disagree; "
     f"`{STRONG_PRIOR}`: only that to the prior does; `{NOT_RELIABLE}`: a Pareto k is above {HIGH_PARETO_K}, or the "
     "draws are all alike",
@@ -55,8 +59,11 @@ def power_scaling_table(fit: SurvivalFit) -> pd.DataFrame:
     """Sensitivity of every estimand of a fit to its priors and to its patients, with a diagnosis.
 
     Hazard ratios, medians and scales are taken on the log scale. The likelihood is that of all patients' follow-up
-    given their covariates, each patient counted by the frequency weight. Of a joint shrinkage prior and of a random
-    walk the priors of their scales are scaled, not the distributions that these set.
+    given their covariates, each patient counted by the frequency weight. The prior is every one that the model file
+    states: of the baseline, of the ratios and their changes, and of the models of missing covariates, which decide
+    together with the patients who may have had what. Of a joint shrinkage prior and of a random walk the priors of
+    their scales are scaled, not the distributions that these set. The sensitivity to its own prior tells a ratio
+    that its covariate's prior moves from one that the priors of others move; the diagnosis is of all priors together.
 
     Parameters
     ----------
@@ -91,16 +98,25 @@ def sensitivity_of(fit: SurvivalFit, drawn: Iterable[tuple[Row, xr.DataArray]]) 
         rows.append(row)
         with np.errstate(divide="ignore"):
             draws[str(position)] = xr.ufuncs.log(values) if _is_unbounded(row) else values
+    own = [_own(row, draws[str(k)], own_log_prior(fit, row)) for k, row in enumerate(rows)]
     draws, joint = _common_draws(draws, joint)
     evidence = dict(zip(EVIDENCE, (fit.question.cohort.evidence_kind, ""), strict=True))
     moved = {name: _sensitivity(xr.Dataset(draws), density, name) for name, density in joint.items()}
     return pd.DataFrame(
         [
-            row | _judged(moved["prior"][str(k)], moved["likelihood"][str(k)], high) | evidence
+            row | _judged(moved["prior"][str(k)], moved["likelihood"][str(k)], high) | own[k] | evidence
             for k, row in enumerate(rows)
         ],
         columns=[*COLUMNS, *EVIDENCE],
     )
+
+
+def _own(row: Row, draws: xr.DataArray, density: xr.DataArray | None) -> Row:
+    """Sensitivity of an estimand to the priors of its own covariate, with the Pareto k of its weights."""
+    if density is None:
+        return {}
+    moved = _sensitivity(draws.to_dataset(name="own"), density, "prior")["own"]
+    return {"own_prior_sensitivity": moved, "pareto_k_own_prior": _pareto_k(density)}
 
 
 def _common_draws(
@@ -135,6 +151,33 @@ def joint_log_prior(fit: SurvivalFit) -> xr.DataArray:
     each = [values.sum([dim for dim in values.dims if dim not in ("chain", "draw")]) for values in densities.values()]
     joint = xr.DataArray(sum(each[1:], start=each[0]))
     return joint.transpose("chain", "draw")
+
+
+def own_log_prior(fit: SurvivalFit, row: Row) -> xr.DataArray | None:
+    """Log prior density of what is stated for the covariate of a hazard ratio alone, dims (chain, draw).
+
+    The prior of its coefficient and, of an effect that changes over time, that of the change's scale. None for what
+    is no hazard ratio, and for a coefficient that shares a joint prior with others.
+
+    Parameters
+    ----------
+    fit : SurvivalFit
+    row : Row
+        What names the estimand.
+    """
+    if row.get("population") != "each":
+        return None
+    densities, covariate = fit.posterior["log_prior"].to_dataset(), str(row["factor"])
+    parts = []
+    if row["unit"] == "ratio":
+        term = fit.question.design.terms[covariate]
+        (coefficient,) = (name for name in term.coefficients if term.level_of(name) == row["level"])
+        if LOG_HAZARD_RATIO not in densities or coefficient not in densities[COEFFICIENT]:
+            return None
+        parts.append(densities[LOG_HAZARD_RATIO].sel({COEFFICIENT: coefficient}, drop=True))
+    if covariate in fit.question.changing:
+        parts.append(densities[CHANGE_SD].sel({CHANGING_COVARIATE: covariate}, drop=True))
+    return xr.DataArray(sum(parts[1:], start=parts[0])).transpose("chain", "draw")
 
 
 def diagnosis_of(prior: float, likelihood: float, *, pareto_k: float) -> str:
