@@ -209,6 +209,18 @@ def test_equal_patients_are_no_burden_and_too_many_unlike_ones_are_refused(monke
     assert "round times" in problem.mend
 
 
+def test_patients_of_few_patterns_may_have_any_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The piecewise-exponential likelihood needs their events and exposure, and no row of its own for each."""
+    monkeypatch.setattr(question_module, "MOST_ROWS", 4)
+    table = _many(500).assign(os_time=np.random.default_rng(8).exponential(12, 500))
+    piecewise = _analysis({"law": "piecewise_exponential", "cuts": [6, 12]} | LEVEL)
+    question = question_of(piecewise, read_cohort(table))
+    assert question.rows.event.size == 500
+    monkeypatch.setattr(question_module, "MOST_COUNTED_ROWS", 499)
+    with pytest.raises(InputError, match="at most 499 rows that differ"):
+        question_of(piecewise, read_cohort(table))
+
+
 def test_averages_over_many_patients_use_fewer_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     table = _many(300).assign(b=np.random.default_rng(8).normal(size=300))
     fit = prior_as_fit(question_of(_analysis(), read_cohort(table)), 200, np.random.default_rng(1))

@@ -38,6 +38,9 @@ from ixa_bayes.models.weibull import (
 )
 
 MOST_ROWS: Final = 200_000
+"""Rows that a program goes through one by one at each step."""
+MOST_COUNTED_ROWS: Final = 2_000_000
+"""Distinct rows of which a program sees only counts and sums by covariate pattern."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +137,9 @@ def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
     Raises
     ------
     InputError
-        If the cohort lacks what the model needs; every fault at once. If more than :data:`MOST_ROWS` rows are distinct,
-        or ties of events leave a model with effects that change over time a single interval.
+        If the cohort lacks what the model needs; every fault at once. If more rows are distinct than
+        :data:`MOST_ROWS`, or :data:`MOST_COUNTED_ROWS` where they are counted by pattern; or if ties of events leave
+        a model with effects that change over time a single interval.
     """
     design = design_of(cohort, analysis)
     follow_up = cohort.follow_up[analysis.endpoint]
@@ -146,10 +150,6 @@ def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
     else:
         design, rows, member = collapsed(design, rows)
         unit = np.arange(rows.event.size, dtype=np.int64)
-    if (n := rows.event.size) > MOST_ROWS:
-        rule = f"a model takes at most {MOST_ROWS:,} rows that differ in what it uses; equal ones count as one"
-        mend = "round times (to months, say), use covariates of few values (gfr <= 70), or fit a sample of the patients"
-        raise InputError([Problem(f"cohort {cohort.name}", f"{n:,} distinct rows", rule, mend)])
     baseline = analysis.baseline
     cuts = cut_points(baseline, rows) if isinstance(baseline, PiecewiseBaseline) else ()
     changing = changing_of(design, analysis)
@@ -173,7 +173,17 @@ def question_of(analysis: SurvivalAnalysis, cohort: Cohort) -> SurvivalQuestion:
         n_marginalised=len(patterns.covariates),
         n_predictors=patterns.predictors.shape[1] if patterns.covariates else 0,
     )
+    by_row = is_by_row(structure) if isinstance(baseline, PiecewiseBaseline) else not tabled
+    n_patterns = len(design.matrix) if by_row else len(design.matrix.drop_duplicates())
+    if n_patterns > MOST_ROWS or rows.event.size > MOST_COUNTED_ROWS:
+        raise _too_many(cohort.name, MOST_ROWS if n_patterns > MOST_ROWS else MOST_COUNTED_ROWS, rows.event.size)
     return SurvivalQuestion(analysis, cohort, design, rows, member, unit, cuts, structure, patterns)
+
+
+def _too_many(cohort: str, most: int, found: int) -> InputError:
+    rule = f"this model takes at most {most:,} rows that differ in what it uses; equal ones count as one"
+    mend = "round times (to months, say), use covariates of few values (gfr <= 70), or fit a sample of the patients"
+    return InputError([Problem(f"cohort {cohort}", f"{found:,} distinct rows", rule, mend)])
 
 
 def collapsed(design: Design, rows: SurvivalRows) -> tuple[Design, SurvivalRows, NDArray[np.int64]]:
