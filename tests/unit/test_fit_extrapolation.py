@@ -19,6 +19,7 @@ from ixa_bayes.report.fit.extrapolation import (
     late_entry_words,
 )
 from ixa_bayes.report.fit.figures import draw_fit
+from ixa_bayes.report.fit.page import render_fit_page
 from ixa_bayes.report.fit.plots import PALE, hazard_plot, survival_plot
 from ixa_bayes.report.fit.results import FitResults
 from ixa_bayes.report.fit.run import fit_headlines
@@ -208,3 +209,17 @@ def test_the_prior_of_the_smallest_group_is_told_as_95_percent(whole: FitResults
     prior = whole.implied.query("estimand == 'hazard_ratio' and level == 'c'").iloc[0]
     (told,) = [finding for finding in fit_findings(whole) if finding.headline.startswith("Smallest subgroup")]
     assert f"95% of the prior lay between {prior['q025']:.2f} and {prior['q975']:.2f}." in told.text
+
+
+def test_the_page_says_whom_curves_with_late_entry_are_of(whole: FitResults) -> None:
+    late, nobody = "came under observation late: they are here because they were event-free", "Nobody was watched from"
+    assert late not in render_fit_page(whole, [])
+    table = patients().assign(pfs_time_lower=np.nan)
+    few = results_of(fit_of(table.assign(pfs_entry=np.where(np.arange(len(table)) < 20, table["pfs_time"] / 2, 0.0))))
+    everybody = replace(few, fit=fit_of(table.assign(pfs_entry=table["pfs_time"] / 2)))
+    for results, told in ((few, [True, False]), (everybody, [True, True])):
+        page = render_fit_page(results, [])
+        assert [words in page for words in (late, nobody)] == told
+    early = table.assign(pfs_entry=0.0, pfs_time=table["pfs_time"] / 2, pfs_event=0)
+    start_stop = fit_of(pd.concat([early, table.assign(pfs_entry=table["pfs_time"] / 2)]))
+    assert late not in render_fit_page(results_of(start_stop), [])

@@ -1,5 +1,6 @@
 """The report on effects that change over time: figure, table, page and first screen; none of it without them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from ixa_bayes.inference.survival.file import fit_of, save_fit
 from ixa_bayes.inference.survival.tables import estimand_table
 from ixa_bayes.report.drawing import DrawnFigure
+from ixa_bayes.report.fit.extrapolation import BEYOND_MARK, compared_by
 from ixa_bayes.report.fit.figures import draw_fit
 from ixa_bayes.report.fit.over_time import (
     PROPORTIONAL,
@@ -26,7 +28,7 @@ from ixa_bayes.report.fit.summary import fit_findings
 from ixa_bayes.report.fit.tables import hazard_ratio_table, implied_table, prior_table
 from ixa_bayes.report.fit.words import estimate_text
 
-from .fits import COVARIATES, question, results_of, written_fit
+from .fits import COVARIATES, RARE, patients, question, results_of, written_fit
 from .pages import Outline, text_of
 
 WALK = {"walk": {"scale": 0.7, "source": "test"}}
@@ -103,6 +105,36 @@ def test_steps_are_level_within_intervals_and_end_at_the_axis(results: FitResult
     np.testing.assert_array_equal(step_band(intervals, 9.0).time, [0, 4, 4, 9])
 
 
+def test_a_ratio_is_marked_where_one_of_its_groups_was_not_followed_so_long(
+    results: FitResults, drawn: dict[str, DrawnFigure]
+) -> None:
+    """Of stage c, the rare one, nobody is followed into the last interval."""
+    table = patients()
+    end = table.loc[table["stage"] == "c", "pfs_time"].max()
+    assert compared_by(results, "stage", "c") == end < 9
+    shown = over_time_table(results)
+    marked = {
+        name: [row.cells[1].endswith(BEYOND_MARK) for row in rows] for name, rows in shown.groups if "Stage" in name
+    }
+    reached = [start >= end for start in (0, 4, 9)]
+    assert marked == {"Stage: b v a": [False] * 5, "Stage: c v a": [*reached, True, False]}
+    assert shown.caption.count("no patient of one of the two groups followed so long") == 1
+    assert "Paler: no patient of one of the two groups" in drawn["hazard_ratios_over_time"].figure.caption
+    hidden = replace(results, kept_back=True)  # as of real patients, of whom three are not told apart
+    assert compared_by(hidden, "stage", "c") > 9
+    everybody = results_of(written_fit(question(law="piecewise", covariates=CHANGING, table=table.iloc[RARE:])))
+    assert BEYOND_MARK not in over_time_table(everybody).caption
+
+
+def test_a_band_becomes_paler_where_follow_up_ends(results: FitResults) -> None:
+    _, intervals = next(changing_effects(results))
+    band = step_band(intervals, 24.0, followed=15.0)
+    np.testing.assert_array_equal(band.time, [0, 4, 4, 9, 9, 15, 15, 24])
+    assert len(set(band.median[-4:])) == 1
+    assert band.followed == 15.0
+    np.testing.assert_array_equal(step_band(intervals, 24.0, followed=4.0).time, [0, 4, 4, 9, 9, 24])
+
+
 def test_the_figure_tells_every_number_and_cox_beside_it(results: FitResults, drawn: dict[str, DrawnFigure]) -> None:
     figure = drawn["hazard_ratios_over_time"].figure
     assert figure.section == "over-time"
@@ -145,7 +177,7 @@ def test_the_prior_of_a_change_is_told(results: FitResults) -> None:
         "Marker <script>alert('marker')</script>: change over time",
         "Stage: change over time",
     ]
-    assert all("half-normal, scale 0.7" in words for _, words, _ in told)
+    assert all("over a year is half-normal with scale 0.7 (95% below 1.4)" in words for _, words, _ in told)
     groups = [name for name, _ in implied_table(results).groups]
     assert "Hazard ratio in the last interval over the first" in groups
 

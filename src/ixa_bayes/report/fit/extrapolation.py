@@ -4,6 +4,7 @@ A parametric law goes on for ever, and an average over patients is one of everyb
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 
 from ixa_bayes.cohort.summary import SMALL_CELL
 from ixa_bayes.inference.survival.fitting import SurvivalFit
-from ixa_bayes.report.fit.results import FitResults
+from ixa_bayes.report.fit.results import FitResults, levels_of
 from ixa_bayes.report.wording import count_text
 
 BEYOND_MARK: Final = "†"
@@ -49,11 +50,30 @@ def beyond_words(results: FitResults) -> str:
     return f"beyond the longest follow-up{length}: {BY_LAW}"
 
 
+def compared_by(results: FitResults, factor: str, level: str) -> float:
+    """Months to which patients on both sides of a hazard ratio were followed; all of them, of a measured covariate.
+
+    Where small counts are kept back, to which five on each side were; a smaller side is not told apart.
+    """
+    fit, patients = results.fit, SMALL_CELL if results.kept_back else 1
+    ends = [followed_by(fit, patients)]
+    if level:
+        labels = levels_of(fit, factor)
+        for side in (level, fit.question.design.terms[factor].reference):
+            own = fit.question.only((labels == side).to_numpy(dtype=bool))
+            if own.unit_weight.sum() >= patients:
+                ends.append(followed_by(replace(fit, question=own), patients))
+    return min(ends)
+
+
+def entries(fit: SurvivalFit) -> pd.Series:
+    """Months at which each patient (or equal ones together) came under observation."""
+    return pd.Series(fit.question.rows.entry).groupby(fit.question.unit).min()
+
+
 def late_entry_words(fit: SurvivalFit) -> str:
     """Why the model's average need not agree with Kaplan-Meier, where any patient came under observation late.
 
     Without covariates all patients have the same curve, and no mix.
     """
-    question = fit.question
-    entry = pd.Series(question.rows.entry).groupby(question.unit).min()
-    return LATE_ENTRY if question.design.terms and (entry > 0).any() else ""
+    return LATE_ENTRY if fit.question.design.terms and (entries(fit) > 0).any() else ""

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from ixa_bayes.cohort.summary import SMALL_CELL
 from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, evidence_words, records_of
+from ixa_bayes.report.fit.extrapolation import BEYOND_MARK, compared_by
 from ixa_bayes.report.fit.results import FitResults
 from ixa_bayes.report.fit.tables import fit_table
 from ixa_bayes.report.fit.words import CLEAR, LEANS, FitWords, estimate_text, starting
@@ -34,6 +36,17 @@ def interval_words(results: FitResults, start: float) -> str:
     return f"from {number_text(start)} to {number_text(later[0])} months"
 
 
+def is_carried_on(results: FitResults, interval: Record) -> bool:
+    """Whether no patient of one of the two sides was followed into an interval of a hazard ratio."""
+    return float(interval["time"]) >= compared_by(results, interval["factor"], interval["level"])
+
+
+def carried_on_words(results: FitResults) -> str:
+    """What to say of the hazard ratio of an interval that patients of one side were not followed into."""
+    whom = f"fewer than {SMALL_CELL} patients" if results.kept_back else "no patient"
+    return f"{whom} of one of the two groups followed so long: what the prior makes of the intervals before"
+
+
 def change_words(change: Record) -> str:
     """What the ratio of the last interval's hazard ratio to the first one's says, in words."""
     p = float(change["p_gt_1"])
@@ -55,14 +68,17 @@ def over_time_table(results: FitResults) -> DisplayTable:
         Column("P(HR > 1)", numeric=True),
         Column(f"P({low:g} < HR < {high:g})", numeric=True),
     ]
-    rows = []
+    rows, any_beyond = [], False
     for change, intervals in changing_effects(results):
         group = words.comparison(change["factor"], change["level"])
+        beyond = [is_carried_on(results, row) for row in intervals]
         told = [(starting(interval_words(results, row["time"])), row) for row in intervals]
         told.append(("Last interval over first (1: proportional hazards)", change))
-        for name, row in told:
+        for (name, row), mark in zip(told, [*beyond, beyond[-1]], strict=True):
             chances = [probability_text(float(row[p])) for p in ("p_gt_1", "p_practically_equal")]
-            rows.append(DisplayRow((name, estimate_text(row), *chances), group=group))
+            cells = (name, f"{estimate_text(row)}{BEYOND_MARK if mark else ''}", *chances)
+            rows.append(DisplayRow(cells, group=group))
+        any_beyond |= any(beyond)
         sd = table[(table["estimand"] == "change_sd") & (table["factor"] == change["factor"])]
         name = "Standard deviation of a year's change of the log hazard ratio"
         rows.append(DisplayRow((name, estimate_text(records_of(sd)[0]), NONE, NONE), group=group))
@@ -71,7 +87,8 @@ def over_time_table(results: FitResults) -> DisplayTable:
         columns,
         results=results,
         anchor="table-over-time",
-        caption="Hazard ratios over time, of the factors whose effect may change",
+        caption="Hazard ratios over time, of the factors whose effect may change"
+        f"{f'. {BEYOND_MARK} {carried_on_words(results)}' if any_beyond else ''}",
         missing=PROPORTIONAL,
         file="estimands.csv",
     )

@@ -10,7 +10,8 @@ from ixa_bayes.report.display import records_of
 from ixa_bayes.report.drawing import DrawnFigure, Figure, export
 from ixa_bayes.report.effect_figures import WIDTH, ratio_limits
 from ixa_bayes.report.fit.curves import Band, time_ticks
-from ixa_bayes.report.fit.over_time import Record, change_words, changing_effects, interval_words
+from ixa_bayes.report.fit.extrapolation import compared_by
+from ixa_bayes.report.fit.over_time import Record, carried_on_words, change_words, changing_effects, interval_words
 from ixa_bayes.report.fit.plots import ratio_over_time_plot
 from ixa_bayes.report.fit.results import FitResults
 from ixa_bayes.report.fit.words import FitWords, estimate_text, ratio_interval
@@ -38,11 +39,13 @@ def over_time_figures(results: FitResults) -> Iterator[DrawnFigure]:
     panels = drawing.subplots(lines, columns, squeeze=False, sharey=True).ravel().tolist()
     for axes in panels[len(effects) :]:
         axes.set_visible(False)
-    numbers = []
+    numbers, any_pale = [], False
     for (change, intervals), axes in zip(effects, panels, strict=False):
         cox = _cox(results, change)
         constant = float(cox["estimate"]) if cox else float("nan")
-        band = step_band(intervals, float(ticks[-1]))
+        followed = compared_by(results, change["factor"], change["level"])
+        band = step_band(intervals, float(ticks[-1]), followed=followed)
+        any_pale |= band.time[-1] > followed
         ratio_over_time_plot(band, axes, constant=constant, ticks=ticks, limits=limits)
         name = words.comparison(change["factor"], change["level"])
         axes.set_title(name, loc="left", color=INK, fontsize=8.5)
@@ -53,6 +56,7 @@ def over_time_figures(results: FitResults) -> Iterator[DrawnFigure]:
         axes.set_ylabel("hazard ratio, log scale")
     handles, labels = panels[0].get_legend_handles_labels()
     drawing.legend(handles, labels, loc="outside upper left", ncols=2, fontsize=7.5)
+    pale = f" Paler: {carried_on_words(results)}." if any_pale else ""
     yield export(
         Figure(
             "hazard_ratios_over_time",
@@ -60,9 +64,9 @@ def over_time_figures(results: FitResults) -> Iterator[DrawnFigure]:
             alt=f"Hazard ratio in each interval with its 95% interval. {'. '.join(numbers)}.",
             caption="Posterior median and 95% interval of the hazard ratio in each interval of the model; the last one "
             "has no end. Dashed: Cox's hazard ratio of the same patients, one for all times. Neighbouring intervals "
-            "are tied by a random walk, so that an interval with few events borrows from those beside it. A level line "
-            "within the band goes with proportional hazards, and does not prove them. A band at the edge of the axis "
-            "goes on beyond it.",
+            f"are tied by a random walk, so that an interval with few events borrows from those beside it.{pale} A "
+            "level line within the band goes with proportional hazards, and does not prove them. A band at the edge of "
+            "the axis goes on beyond it.",
             evidence_kind=results.fit.question.cohort.evidence_kind,
             ledger_rows=(),
             section="over-time",
@@ -71,13 +75,19 @@ def over_time_figures(results: FitResults) -> Iterator[DrawnFigure]:
     )
 
 
-def step_band(intervals: list[Record], end: float) -> Band:
-    """Rows of an effect's intervals as steps from 0 to ``end`` months, on both sides of every cut-point."""
-    shown = [row for row in intervals if float(row["time"]) < end]
-    edges = [*(float(row["time"]) for row in shown), end]
-    time = np.repeat(edges, 2)[1:-1]
-    median, lower, upper = (np.repeat([float(row[name]) for row in shown], 2) for name in ("median", "q025", "q975"))
-    return Band(time, median=median, lower=lower, upper=upper)
+def step_band(intervals: list[Record], end: float, *, followed: float = np.inf) -> Band:
+    """Rows of an effect's intervals as steps from 0 to ``end`` months, on both sides of every cut-point.
+
+    ``followed`` is where the band becomes paler, within an interval or at its start.
+    """
+    starts = np.array([float(row["time"]) for row in intervals])
+    edges = np.unique([*starts[starts < end], *([followed] if followed < end else [])])
+    own = np.searchsorted(starts, edges, side="right") - 1
+    time = np.repeat([*edges, end], 2)[1:-1]
+    median, lower, upper = (
+        np.repeat([float(intervals[row][name]) for row in own], 2) for name in ("median", "q025", "q975")
+    )
+    return Band(time, median=median, lower=lower, upper=upper, followed=followed)
 
 
 def _cox(results: FitResults, change: Record) -> Record | None:

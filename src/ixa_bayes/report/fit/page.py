@@ -12,6 +12,7 @@ from ixa_bayes.report.display import DisplayTable, Ledger
 from ixa_bayes.report.drawing import DrawnFigure
 from ixa_bayes.report.fit import crosscheck_tables as other_methods
 from ixa_bayes.report.fit import tables as fit_tables
+from ixa_bayes.report.fit.extrapolation import entries
 from ixa_bayes.report.fit.over_time import changing_factors, over_time_table
 from ixa_bayes.report.fit.results import FitResults, allowed_divergent_share
 from ixa_bayes.report.fit.sensitivity import sensitivity_table, sensitivity_words
@@ -46,7 +47,7 @@ def render_fit_page(results: FitResults, figures: Sequence[DrawnFigure]) -> str:
     Human Behaviour 5:1282.
     """
     question, ledger = results.fit.question, Ledger(pd.DataFrame(columns=_NO_PRINT))
-    words = FitWords(question)
+    words, entered = FitWords(question), entries(results.fit)
     evidence = question.cohort.evidence_kind
     diagnostics = results.diagnostics.set_index("measure")["value"]
     shortened = question.design.n_shortened
@@ -94,7 +95,8 @@ def render_fit_page(results: FitResults, figures: Sequence[DrawnFigure]) -> str:
             changing=changing_factors(results),
             cuts=[f"{cut:g}" for cut in question.cuts],
             between=bool(question.rows.between.any()),
-            late_entry=bool((question.rows.entry > 0).any()),
+            late_entry=bool((entered > 0).any()),
+            nobody_early=bool((entered > 0).all()),
             clear=f"{CLEAR:g}",
             leans=f"{LEANS:g}",
         )

@@ -167,8 +167,8 @@ def ratio_over_time_plot(
     -------
     Axes
     """
-    axes.fill_between(band.time, band.lower, band.upper, color=colour_of(0), alpha=0.18, linewidth=0)
-    axes.plot(band.time, band.median, color=colour_of(0), linewidth=1.6, label=OVER_TIME_LABEL)
+    _model_curve(band, axes, colour=colour_of(0), linewidth=1.6)
+    axes.plot([], [], color=colour_of(0), linewidth=1.6, label=OVER_TIME_LABEL)
     if np.isfinite(constant):
         axes.axhline(constant, color=INK, linewidth=1.1, linestyle="--", label=CONSTANT_LABEL)
     axes.set_yscale("log")

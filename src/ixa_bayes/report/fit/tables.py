@@ -195,7 +195,7 @@ def prior_table(results: FitResults) -> DisplayTable:
         told = f"log-normal, median {shape.median:g}, sd of the logarithm {shape.log_sd:g}"
         rows.append(DisplayRow(("Weibull shape (1: constant hazard)", told, shape.source), group="Baseline hazard"))
     elif baseline.walk is not None:
-        told = f"random walk; sd of its change over a year: half-normal, scale {baseline.walk.scale:g}"
+        told = f"random walk: {_walk_words(baseline.walk.scale)}"
         rows.append(DisplayRow(("Change of the log hazard", told, baseline.walk.source), group="Baseline hazard"))
     for name, prior in question.design.priors.items():
         term = question.design.term_of(name)
@@ -203,7 +203,7 @@ def prior_table(results: FitResults) -> DisplayTable:
         rows.append(DisplayRow(cells, group="Log hazard ratios"))
     for name, covariate in question.analysis.covariates.items():
         if walk := covariate.walk:
-            told = f"random walk around its mean; sd of its change over a year: half-normal, scale {walk.scale:g}"
+            told = f"random walk around its mean: {_walk_words(walk.scale)}"
             cells = (f"{words.factor(name)}: change over time", told, walk.source)
             rows.append(DisplayRow(cells, group="Log hazard ratios"))
     return fit_table(
@@ -215,6 +215,14 @@ def prior_table(results: FitResults) -> DisplayTable:
         missing="",
         evidence=BELIEF,
         folded=False,
+    )
+
+
+def _walk_words(scale: float) -> str:
+    """What the scale of a random walk says, with the sd below which 95% of the belief lies."""
+    return (
+        "from one interval to the next a normal change, whose variance grows with the distance of their midpoints; its "
+        f"sd over a year is half-normal with scale {scale:g} (95% below {1.96 * scale:.2g})"
     )
 
 
