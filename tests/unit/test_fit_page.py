@@ -421,6 +421,9 @@ def test_every_estimand_has_its_sensitivity_on_the_page(simulated: FitResults, p
     assert ("Hazard ratios", "Stage: c v a") in names
     assert ("All patients", "event-free at 12 months") in names
     assert ("Stage", "Stage: c v a, difference in means up to 12 months") in names
+    own = simulated.sensitivity["own_prior_sensitivity"]
+    assert [row.cells[2] for row in shown.rows] == own.map("{:.3f}".format).where(own.notna(), "–").to_list()
+    assert own.notna().to_list() == [group == "Hazard ratios" for group, _ in names]
     section = page[page.index('<section id="priors"') : page.index('<section id="checks"')]
     assert 'id="table-sensitivity"' in section
     assert NO_DEPENDENCE in section
@@ -429,15 +432,18 @@ def test_every_estimand_has_its_sensitivity_on_the_page(simulated: FitResults, p
 def test_a_ratio_that_its_prior_decides_is_named_on_the_first_screen(simulated: FitResults) -> None:
     spoiled = simulated.sensitivity.copy()
     ratios = spoiled["estimand"] == "hazard_ratio"
-    for level, diagnosis in (("c", CONFLICT), ("b", STRONG_PRIOR)):
-        spoiled.loc[ratios & (spoiled["level"] == level), "diagnosis"] = diagnosis
+    for level, diagnosis, own in (("c", CONFLICT, 0.05), ("b", STRONG_PRIOR, 0.049)):
+        spoiled.loc[ratios & (spoiled["level"] == level), ["diagnosis", "own_prior_sensitivity"]] = diagnosis, own
     results = replace(simulated, sensitivity=spoiled)
     assert sensitivity_words(results) == [
         "The priors together, that of the baseline included, and the patients may disagree (power scaling): "
-        "Stage: c v a. If a prior is not what you believe, change it; if it is, report it beside the result.",
-        "The priors together may say more than the patients (power scaling): Stage: b v a. Fit again with another "
-        "prior, and report both.",
+        "Stage: c v a (its own prior alone moves it). If a prior is not what you believe, change it; if it is, report "
+        "it beside the result.",
+        "The priors together may say more than the patients (power scaling): Stage: b v a (its own prior alone does "
+        "not move it). Fit again with another prior, and report both.",
     ]
+    spoiled.loc[ratios, "pareto_k_own_prior"] = 0.71
+    assert not [told for told in sensitivity_words(replace(results, sensitivity=spoiled)) if "own" in told]
     findings = {finding.headline: finding for finding in fit_findings(results)}
     assert "The sampler converged" not in findings, "no warning stands under a headline that says all is well"
     assert findings["Before you rely on these numbers"].items[:2] == tuple(sensitivity_words(results))

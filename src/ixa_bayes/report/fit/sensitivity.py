@@ -4,11 +4,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from ixa_bayes.inference.survival.power_scaling import CONFLICT, NOT_RELIABLE, STRONG_PRIOR
+from ixa_bayes.inference.survival.power_scaling import CONFLICT, HIGH_PARETO_K, NOT_RELIABLE, STRONG_PRIOR, THRESHOLD
 from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, records_of
 from ixa_bayes.report.fit.over_time import interval_words
 from ixa_bayes.report.fit.results import FitResults
-from ixa_bayes.report.fit.tables import fit_table
+from ixa_bayes.report.fit.tables import NONE, fit_table
 from ixa_bayes.report.fit.words import FitWords
 
 NOT_COMPUTED: Final = "The log-likelihood of single patients was not kept, so sensitivity to it was not computed."
@@ -21,6 +21,9 @@ _SAID: Final = {
     NOT_RELIABLE: "How far the priors matter cannot be told by reweighting (power scaling): {names}. Fit again with "
     "another prior, and report both.",
 }
+
+_SHOWN: Final = ("prior_sensitivity", "own_prior_sensitivity", "likelihood_sensitivity")
+_PARETO_K: Final = ("pareto_k_prior", "pareto_k_own_prior", "pareto_k_likelihood")
 
 type Record = dict[str, Any]
 
@@ -35,9 +38,17 @@ def sensitivity_words(results: FitResults) -> list[str]:
     for diagnosis, sentence in _SAID.items():
         rows = records_of(ratios[ratios["diagnosis"] == diagnosis])
         if rows:
-            names = "; ".join(words.comparison(row["factor"], row["level"]) for row in rows)
+            names = "; ".join(f"{words.comparison(row['factor'], row['level'])}{_by_which(row)}" for row in rows)
             told.append(sentence.format(names=names))
     return told or [NO_DEPENDENCE]
+
+
+def _by_which(row: Record) -> str:
+    """Whether a ratio's own prior moves it, or only the others do; nothing where that cannot be told."""
+    own = float(row["own_prior_sensitivity"])
+    if row["diagnosis"] == NOT_RELIABLE or np.isnan(own) or row["pareto_k_own_prior"] > HIGH_PARETO_K:
+        return ""
+    return " (its own prior alone moves it)" if own >= THRESHOLD else " (its own prior alone does not move it)"
 
 
 def sensitivity_table(results: FitResults) -> DisplayTable:
@@ -45,22 +56,25 @@ def sensitivity_table(results: FitResults) -> DisplayTable:
     words = FitWords(results.fit.question)
     rows = []
     for row in records_of(results.sensitivity):
-        values = [f"{row[name]:.3f}" for name in ("prior_sensitivity", "likelihood_sensitivity")]
+        values = [f"{row[name]:.3f}" for name in _SHOWN]
+        if np.isnan(row["own_prior_sensitivity"]):
+            values[_SHOWN.index("own_prior_sensitivity")] = NONE
         rows.append(DisplayRow((_name(results, row), *values, row["diagnosis"]), group=_group(words, row)))
-    highest = results.sensitivity[["pareto_k_prior", "pareto_k_likelihood"]].to_numpy(dtype=float).max(initial=-np.inf)
+    highest = float(np.nanmax(results.sensitivity[list(_PARETO_K)].to_numpy(dtype=float), initial=-np.inf))
     reweighting = f" Largest Pareto k of the reweighting: {highest:.2f}." if rows else ""
     return fit_table(
         rows,
         [
             Column("Of what"),
             Column("To the priors", numeric=True),
+            Column("To its own prior", numeric=True),
             Column("To the patients", numeric=True),
             Column("Diagnosis"),
         ],
         results=results,
         anchor="table-sensitivity",
-        caption="Sensitivity: how fast each number moves if all priors together, or all patients, weigh more. Which of "
-        f"the priors moves it is not told.{reweighting}",
+        caption="Sensitivity: how fast each number moves if all priors together, or all patients, weigh more; "
+        f"and a hazard ratio if its own covariate's prior alone does.{reweighting}",
         missing=NOT_COMPUTED,
         file="sensitivity.csv",
     )
