@@ -151,7 +151,7 @@ def test_other_methods_have_no_answer_to_more_covariates_than_events() -> None:
 
 
 BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
-    "days given as months": (lambda t: t.assign(os_time=t["os_time"] * 30.4375), 'set time_unit = "days"'),
+    "days given as months": (lambda t: t.assign(os_time=t["os_time"] * 30.4375), "{'time_unit': 'days'}"),
     "a time that is not a number": (lambda t: t.assign(os_time=t["os_time"].mask(t.index == 4)), "has a time"),
     "an infinite time": (
         lambda t: t.assign(os_time=t["os_time"].mask(t.index == 4, np.inf)),

@@ -147,6 +147,30 @@ def test_one_bad_date_among_good_ones_is_no_reason_for_another_format() -> None:
         assert problem.mend == "no such day, or not written as %Y-%m-%d: correct the date", first
 
 
+def test_a_date_that_several_endpoints_need_is_told_once() -> None:
+    endpoints = dict.fromkeys(("pfs", "os"), BY_DATES)
+    problems = faults(table(start=["2020-02-30", "2020-02-29", "2021-06-17"]), {"endpoints": endpoints})
+    assert [problem.where for problem in problems] == [
+        "table, row 1, column 'start' (endpoints pfs, os)",
+        "table, row 3, column 'seen' (endpoints pfs, os)",
+    ]
+    [problem] = faults(table(), {"endpoints": endpoints | {"os": {**BY_DATES, "cut_off_date": "2021-06-15"}}})
+    assert problem.where == "table, row 3, column 'start'"
+
+
+def test_other_cells_tell_which_format_is_meant() -> None:
+    size = 6
+    rows = {
+        "patient": [f"P{i}" for i in range(size)],
+        "start": ["2020-01-01"] * size,
+        "died": ["03/04/2024", "12/31/2024", "", "1/2/2023", "5/6/2022", "11/30/2023"],
+        "seen": ["2020-01-02"] * size,
+    }
+    [problem] = faults(pd.DataFrame(rows), described())
+    assert problem.found == "'03/04/2024' (and so all 5 cells, rows 1, 2, 4, 5, 6)"
+    assert problem.mend.startswith("pass description={'date_format': '%m/%d/%Y'} if dates")
+
+
 def test_declared_formats_are_read() -> None:
     german = {key: [f"{d[8:]}.{d[5:7]}.{d[:4]}" if d else "" for d in ROWS[key]] for key in ("start", "died", "seen")}
     description = described() | {"date_format": "%d.%m.%Y"}

@@ -1,5 +1,6 @@
 """Everything that can be wrong with a table of patients: told at once, at its line and column, with how to mend it."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from ixa_bayes.cohort import cells
+from ixa_bayes.cohort.description import as_python
 from ixa_bayes.cohort.faults import TOLD_AT_MOST
 from ixa_bayes.cohort.table import Cohort, read_cohort
 from ixa_bayes.errors import InputError, Problem
@@ -71,7 +74,7 @@ def test_a_time_that_is_none(write: TableMaker, cell: str, found: str, rule: str
 
 @pytest.mark.parametrize("cell", ["2", "-1", "0.5", "dead", "yes"])
 def test_an_event_is_0_or_1(write: TableMaker, cell: str) -> None:
-    [problem] = faults(write("A,10,1,0", f"B,12,{cell},1"))
+    [problem] = faults(write("A,10,1,0", f"B,12,{cell},1", "C,3,0,1", "D,3,1,1"))
     assert places([problem]) == ["line 3, column 'os_event'"]
     assert problem.found == repr(cell)
     assert problem.rule == "must be 1 (event) or 0 (censored)"
@@ -342,7 +345,7 @@ def test_a_reference_that_nobody_has(write: TableMaker) -> None:
 
 
 def test_every_fault_is_told_at_once_in_the_order_of_lines(write: TableMaker) -> None:
-    problems = faults(write("A,0,1,0", "B,12,2,1", "C,3,1,0", "C,inf,,1", "D,1,1,1"))
+    problems = faults(write("A,0,1,0", "B,12,2,1", "C,3,1,0", "C,inf,,1", "D,1,0,1"))
     assert places(problems) == [
         "line 2, column 'os_time'",
         "line 3, column 'os_event'",
@@ -352,10 +355,93 @@ def test_every_fault_is_told_at_once_in_the_order_of_lines(write: TableMaker) ->
     ]
 
 
-def test_a_fault_of_every_row_is_told_so_often_and_counted(write: TableMaker) -> None:
-    problems = faults(write(*(f"P{i},{-i},1,0" for i in range(1, 1001))))
+def test_a_fault_of_many_rows_is_told_so_often_and_counted(write: TableMaker) -> None:
+    problems = faults(write(*(f"P{i},{-i if i <= 400 else i / 100},1,0" for i in range(1, 1001))))
     assert len(problems) == TOLD_AT_MOST + 1
-    assert problems[0].found == f"{1000 - TOLD_AT_MOST} more such cells"
+    assert problems[0].found == f"{400 - TOLD_AT_MOST} more such cells"
+
+
+def test_a_column_that_fails_as_a_whole_is_told_once(write: TableMaker) -> None:
+    [problem] = faults(write(*(f"P{i},{-i},1,0" for i in range(1, 1001))))
+    assert places([problem]) == ["column 'os_time'"]
+    assert problem.found == "'-1' (and so all 1,000 cells, lines 2, 3, 4, 5, 6, ...)"
+    cells = ["12,5", "3,1", "7", "8,25", "1,5", "2,25"]
+    [problem] = faults(write(*(f'P{i},"{cell}",1,0' for i, cell in enumerate(cells))))
+    assert problem.found == "'12,5' (and so 5 of 6 cells, lines 2, 3, 5, 6, 7)"
+    assert 'decimal = ","' in problem.mend
+
+
+@pytest.mark.parametrize(
+    ("words", "keys"),
+    [
+        ("1 2 2 1 2 1", "event_is = [2], censored_is = [1]"),
+        ("yes no yes no no no", 'event_is = ["yes"], censored_is = ["no"]'),
+        ("Nein Ja Ja Nein Ja Ja", 'event_is = ["Ja"], censored_is = ["Nein"]'),
+        ("dead alive dead alive alive NA", 'event_is = ["dead"], censored_is = ["alive"]'),
+        ("dead alive died alive alive lost", 'event_is = ["dead", "died"], censored_is = ["alive"]'),
+        ("A B A B A B", 'event_is = ["A"], censored_is = ["B"]'),
+        ("0 1 2 2 2 2 2", "event_is = [1], censored_is = [0], competing = {"),
+    ],
+)
+def test_an_event_column_of_another_coding_is_answered_with_what_to_write(
+    write: TableMaker, words: str, keys: str
+) -> None:
+    path = write(*(f"P{i},{i + 1},{word},0" for i, word in enumerate(words.split())))
+    told = [problem for problem in faults(path) if problem.found != "'NA'"]
+    assert places(told) == ["column 'os_event'"]
+    assert f"{keys}" in told[0].mend
+    assert "below [endpoints.os] in cohort.toml" in told[0].mend
+    assert ("'lost' in one of the two" in told[0].mend) == ("lost" in words)
+
+
+def test_what_is_written_mends_the_event_column(write: TableMaker) -> None:
+    words = ["1", "2", "2", "1", "2", "1"]
+    rows = [f"P{i},{i + 1},{word},0" for i, word in enumerate(words)]
+    keys = re.search(r"write (event_is = \S+), (censored_is = \S+) below (\S+) in", faults(write(*rows))[0].mend)
+    assert keys is not None
+    cohort = read_cohort(write(*rows, toml="\n".join([keys[3], keys[1], keys[2]])))
+    assert cohort.follow_up["os"]["event"].to_numpy().tolist() == [word == "2" for word in words]
+
+
+def test_the_other_endpoints_need_a_declaration_too(write: TableMaker) -> None:
+    header = "patient,os_time,os_event,pfs_time,pfs_event"
+    [problem] = faults(write("A,1,1,1,1", "B,2,2,2,0", header=header))
+    assert "(and an endpoint there for every other one)" in problem.mend
+
+
+@pytest.mark.parametrize(
+    ("changes", "passed"),
+    [
+        ({"os_event": [1, 2, 2]}, "{'endpoints': {'os': {'event_is': [2], 'censored_is': [1]}}}"),
+        ({"os_event": [1, 2, 0]}, "'competing': {'own': 'progression'"),
+        ({"os_time": ["1,5", "2", "3"]}, "{'decimal': ','}"),
+        ({"os_time": [1000.0, 2000.0, 3000.0]}, "{'time_unit': 'days'}"),
+        ({"os_time": [1000.0, 2000.0, 3000.0]}, "{'long_follow_up': True}"),
+        ({"x": ["1.5", "2", "n.d."]}, "in description="),
+    ],
+)
+def test_who_passes_a_table_in_python_is_not_sent_to_a_file(changes: dict[str, list[Any]], passed: str) -> None:
+    table = {"patient": ["A", "B", "C"], "os_time": [1.0, 2.0, 3.0], "os_event": [1, 0, 1]}
+    problems = faults(pd.DataFrame(table | changes))
+    assert any(passed in problem.mend for problem in problems), problems
+    assert "cohort.toml" not in str(problems)
+
+
+def test_no_message_of_a_table_in_memory_names_a_file() -> None:
+    """Every place of the package that names the file, worded for who has none."""
+    folder = Path(cells.__file__).parent
+    named = [
+        line.strip()
+        for file in sorted(folder.glob("*.py"))
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if "{DESCRIPTION_FILE}" in line
+    ]
+    assert len(named) > 20
+    for line in named:
+        assert "cohort.toml" not in as_python(line.replace("{DESCRIPTION_FILE}", "cohort.toml"))
+    for text in ('set a.b = "c" in cohort.toml', 'set a.b = ["it\'s"] in cohort.toml'):
+        assert as_python(text).startswith("pass description={'a': {'b': ")
+    assert as_python('set a = ["c]"] in cohort.toml') == 'set a = ["c]"] in description='
 
 
 def test_lines_are_the_files_also_after_cells_with_line_breaks_and_blank_rows(tmp_path: Path) -> None:

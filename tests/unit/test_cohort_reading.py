@@ -98,7 +98,7 @@ def test_semicolons_decimal_commas_and_cp1252(tmp_path: Path, expected: str) -> 
     assert "line 4" in problem.where
     assert 'encoding = "cp1252"' in problem.mend
     first = faults(path, {"encoding": "cp1252"})[0]
-    assert 'decimal = ","' in first.mend
+    assert "{'decimal': ','}" in first.mend
     assert content(read_cohort(path, description={"encoding": "cp1252", "decimal": ","})) == expected
     (tmp_path / "cohort.toml").write_text('encoding = "cp1252"\ndecimal = ","\nseparator = ";"\n', encoding="utf-8")
     assert content(read_cohort(path)) == expected

@@ -167,7 +167,7 @@ def test_list_shows_cohorts() -> None:
 
 def test_check_cohort_lists_every_fault_ends_with_code_2_and_loads_no_sampler(tmp_path: Path) -> None:
     file = tmp_path / "t.csv"
-    file.write_text("patient,os_time,os_event\nAnna,-1,1\nBert,5,2\n", encoding="utf-8")
+    file.write_text("patient,os_time,os_event\nAnna,-1,1\nBert,5,2\nCleo,5,0\nDora,5,1\n", encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "ixa_bayes", "check-cohort", str(file)], capture_output=True, text=True
     )

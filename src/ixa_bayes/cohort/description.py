@@ -7,6 +7,7 @@ cells are written is guessed.
 import codecs
 import datetime as dt
 import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path, PureWindowsPath
 from typing import Annotated, Any, Final, Literal, Self
@@ -256,6 +257,38 @@ class CohortDescription(_Strict):
         if self.separator == self.decimal == ",":
             raise ValueError("separator and decimal are both a comma")
         return self
+
+
+_SETTING: Final = r'[\w.]+ = (?:"[^"]*"|\[[^\]]*\]|\{[^}]*\}|true|\d+)'
+_SETTINGS: Final = re.compile(
+    rf"(?P<verb>set|write|add|with) (?P<keys>{_SETTING}(?:(?:, | or ){_SETTING})*)"
+    rf"(?: below \[(?P<below>[\w.]+)\])? in {re.escape(DESCRIPTION_FILE)}"
+)
+"""How messages say which keys to set."""
+
+
+def as_python(text: str) -> str:
+    """A message about ``cohort.toml`` for who passes a table or ``description=`` in Python and has no such file.
+
+    Examples
+    --------
+    >>> as_python('set decimal = "," in cohort.toml')
+    "pass description={'decimal': ','}"
+    """
+    return _SETTINGS.sub(_passed, text).replace(DESCRIPTION_FILE, "description=")
+
+
+def _passed(settings: re.Match[str]) -> str:
+    below = "".join(f"{part}." for part in (settings["below"] or "").split(".") if part)
+    try:
+        ways = [
+            tomllib.loads("\n".join(f"{below}{key}" for key in re.findall(_SETTING, way)))
+            for way in settings["keys"].split(" or ")
+        ]
+    except tomllib.TOMLDecodeError:  # a word of the table's that holds quotes or brackets
+        return settings[0]
+    verb = "with" if settings["verb"] == "with" else "pass"
+    return f"{verb} description={' or '.join(map(repr, ways))}"
 
 
 def _word(level: object) -> object:

@@ -50,13 +50,16 @@ def read_follow_up(
         _refuse_repeats(faults, code, column=description.columns.patient, endpoint=without_entry[0])
     elif repeated:
         _check_weights(faults, weight, code=code, column=weight_column(description, faults.raw.cells.columns))
-    spans = {name: spans_of(faults, endpoint, description=description) for name, endpoint in endpoints.items()}
+    spans = {}
+    for name, endpoint in endpoints.items():
+        with faults.of_endpoint(name):
+            spans[name] = spans_of(faults, endpoint, description=description)
+            _check_order(faults, spans[name])
+            _check_length(faults, spans[name], weight=weight, description=description)
+            if repeated and not without_entry:
+                _check_stretches(faults, spans[name], code=code)
     follow_up = {}
     for name, endpoint in endpoints.items():
-        _check_order(faults, spans[name])
-        _check_length(faults, spans[name], weight=weight, description=description)
-        if repeated and not without_entry:
-            _check_stretches(faults, spans[name], code=code)
         data = _dataset(name, endpoint, spans[name], ids=ids, weight=weight)
         if endpoint.competing:
             data = _with_competing(

@@ -207,7 +207,7 @@ def _check_encoding(path: Path, content: bytes, *, encoding: str) -> None:
             pa.array([content], pa.large_binary()).cast(pa.large_string())  # validates without a copy as Python text
         except pa.ArrowInvalid:
             likely = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "cp1252"
-            mend = f'set encoding = "{likely}" in {DESCRIPTION_FILE} beside the file, or save it again as UTF-8'
+            mend = f'set encoding = "{likely}" in {DESCRIPTION_FILE}, or save it again as UTF-8'
             read_text(path, if_absent="check the path", how_to_save=mend)  # names the line
         return
     try:

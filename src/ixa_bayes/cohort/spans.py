@@ -1,10 +1,12 @@
 """What one endpoint's columns say about every row: from when to when it was watched, and whether the event came."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import pandas as pd
 
 from ixa_bayes.cohort.cells import Dates, FloatArray, Numbers, dates, numbers, words
 from ixa_bayes.cohort.description import (
@@ -14,11 +16,10 @@ from ixa_bayes.cohort.description import (
     CohortDescription,
     EndpointDescription,
 )
+from ixa_bayes.cohort.events import FIND_OUT, read_events
 from ixa_bayes.cohort.faults import Faults
 from ixa_bayes.cohort.source import BoolArray
-from ixa_bayes.study.hints import did_you_mean, how_to_write
-
-FIND_OUT = "find it out, or leave the patient out of the file"
+from ixa_bayes.study.hints import how_to_write
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,7 @@ def spans_of(faults: Faults, endpoint: EndpointDescription, *, description: Coho
 
 def _from_times(faults: Faults, endpoint: EndpointDescription, *, description: CohortDescription) -> Spans:
     size = len(faults.raw.cells)
-    event, told, competing = _events(faults, str(endpoint.event), endpoint, description=description)
+    event, told, competing = read_events(faults, str(endpoint.event), endpoint, description=description)
     read = partial(_times, faults, description=description)
     nothing = Numbers(np.full(size, np.nan), np.ones(size, dtype=bool), np.zeros(size, dtype=bool))
     time = read(endpoint.time) if endpoint.time else nothing
@@ -124,39 +125,6 @@ def _check_bounds(
         faults.cells(endpoint.time_lower, differs, rule=rule, mend="empty the cell, or correct the event")
 
 
-def _events(
-    faults: Faults, column: str, endpoint: EndpointDescription, *, description: CohortDescription
-) -> tuple[BoolArray, BoolArray, BoolArray]:
-    """Whether the event was seen, whether the cell says so or not, and whether it tells of a competing event."""
-    cells = faults.raw.cells[column]
-    competing = np.zeros(len(cells), dtype=bool)
-    if endpoint.event_is:
-        text = words(cells, missing=description.missing)
-        other = endpoint.competing.event_is if endpoint.competing else ()
-        known = (*endpoint.event_is, *endpoint.censored_is, *other)
-        event, competing, told = (
-            text.isin(allowed).to_numpy(dtype=bool) for allowed in (endpoint.event_is, other, known)
-        )
-        if endpoint.competing and endpoint.competing.counts_as == "event":
-            event = event | competing
-        empty = text.isna().to_numpy(dtype=bool)
-        rule = f"must be one of {', '.join(map(repr, known))}, as declared"
-        faults.cells(
-            column, ~empty & ~told, rule=rule, mend=lambda cell: did_you_mean(cell.strip("'"), known) or "recode it"
-        )
-    else:
-        read = numbers(cells, decimal=description.decimal, missing=description.missing)
-        event, empty, told = read.value == 1, read.empty, np.isin(read.value, (0, 1))
-        mend = (
-            f"recode it, or declare event_is and censored_is of the endpoint in {DESCRIPTION_FILE} (and competing, if "
-            "it stands for another event)"
-        )
-        faults.cells(column, ~empty & ~told, rule="must be 1 (event) or 0 (censored)", mend=mend)
-    rule = "must say whether the event was seen; an empty cell is no answer"
-    faults.cells(column, empty, rule=rule, mend=FIND_OUT)
-    return event, told, competing
-
-
 def _times(faults: Faults, column: str, *, description: CohortDescription, zero: bool = False) -> Numbers:
     read = numbers(faults.raw.cells[column], decimal=description.decimal, missing=description.missing)
     unit = description.time_unit
@@ -190,7 +158,8 @@ def _from_dates(faults: Faults, endpoint: EndpointDescription, *, description: C
     cut_off = _cut_off(faults, endpoint, description=description)
     late = start.days >= cut_off
     rule = "a patient starts before the data cut-off"
-    faults.cells(start_column, late, rule=rule, mend="correct the start, or leave the patient out")
+    mend = "correct the start, leave the patient out, or correct cut_off_date of the endpoint"
+    faults.cells(start_column, late, rule=rule, mend=mend)
     events = {column: read(column) for column in endpoint.event_date}
     event_day = np.fmin.reduce([found.days for found in events.values()])
     unclear = np.any([found.strange for found in events.values()], axis=0)
@@ -201,7 +170,8 @@ def _from_dates(faults: Faults, endpoint: EndpointDescription, *, description: C
         seen = read(endpoint.last_contact_date)
         absent = seen.empty & np.isnan(event_day) & ~unclear
         rule = "a patient without an event was last seen on some day"
-        faults.cells(endpoint.last_contact_date, absent, rule=rule, mend=FIND_OUT)
+        mend = f"{FIND_OUT}; with cut_off_date and no last_contact_date all are followed until the cut-off"
+        faults.cells(endpoint.last_contact_date, absent, rule=rule, mend=mend)
         last = np.where(after, cut_off, np.minimum(seen.days, cut_off))
     end = np.where(event, event_day, np.where(unclear, np.nan, last))
     end[late] = np.nan
@@ -241,14 +211,19 @@ def _dates(faults: Faults, column: str, *, description: CohortDescription, absen
     strange, filled = int(np.count_nonzero(read.strange)), int(np.count_nonzero(~read.empty))
     # Where most cells are read, the format is right and a few cells are wrong.
     few = 2 * strange < filled
-    mend = f"no such day, or not written as {description.date_format}: correct the date" if few else _mend_date
+    mend: str | Callable[[str], str] = (
+        f"no such day, or not written as {description.date_format}: correct the date"
+        if few
+        else partial(_mend_date, column=words(faults.raw.cells[column], missing=description.missing)[read.strange])
+    )
     faults.cells(column, read.strange, rule=rule, mend=mend)
     if absent:
         faults.cells(column, read.empty, rule=absent, mend=FIND_OUT)
     return read
 
 
-def _mend_date(cell: str) -> str:
+def _mend_date(cell: str, *, column: pd.Series) -> str:
+    """The formats that a cell is written in, without those that other cells of the column rule out."""
     text = cell.strip("'\"")
     for pattern, formats in {
         r"\d{1,2}\.\d{1,2}\.\d{4}": ("%d.%m.%Y",),
@@ -260,6 +235,8 @@ def _mend_date(cell: str) -> str:
         r"\d{8}": ("%Y%m%d",),
     }.items():
         if re.fullmatch(pattern, text):
-            choice = " or ".join(f'date_format = "{one}"' for one in formats)
+            read = {one: pd.to_datetime(column, format=one, errors="coerce").notna().sum() for one in formats}
+            best = [one for one in formats if read[one] == max(read.values())]
+            choice = " or ".join(f'date_format = "{one}"' for one in best)
             return f"set {choice} in {DESCRIPTION_FILE} if dates are written so, or correct the date"
     return f"correct it, or set date_format in {DESCRIPTION_FILE}"

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from ixa_bayes.cohort.description import (
     DESCRIPTION_FILE,
     CohortDescription,
     EvidenceKind,
+    as_python,
     check_description,
     read_description,
 )
@@ -108,6 +109,23 @@ def read_cohort(
     >>> sorted(cohort.follow_up), len(cohort.covariates)
     (['os', 'pfs'], 126)
     """
+    try:
+        return _read(source, description, show_ids=show_ids)
+    except InputError as error:
+        if isinstance(source, str | Path) and description is None:
+            raise
+        told = (
+            replace(problem, rule=as_python(problem.rule), mend=as_python(problem.mend)) for problem in error.problems
+        )
+        raise InputError(told) from error
+
+
+def _read(
+    source: "str | Path | pd.DataFrame | pl.DataFrame",
+    description: CohortDescription | Mapping[str, Any] | None,
+    *,
+    show_ids: bool,
+) -> Cohort:
     path: Path | None = None
     if isinstance(description, Mapping):
         description = check_description(description, where=Path("description"))
