@@ -258,6 +258,36 @@ def test_a_replicate_looks_like_the_cohort_it_replicates(monthly: bool) -> None:
         assert set(np.unique((seen["time"] - seen["time_lower"]).where(seen["event"], 1.0))) == {1.0}
 
 
+def test_events_of_a_replicate_lie_between_the_visits_of_their_own_patients() -> None:
+    """Patients with visits every month, every three months and none, and one in ten found at the first after entry."""
+    fit = _fit(monthly=False)
+    known = fit.question.rows
+    kind = np.arange(known.end.size) % 3
+    step = np.choose(kind, [1.0, 3.0, 0.0])
+    first = (np.arange(known.end.size) % 10 == 0) & (step > 0)
+    entry = np.where(first, 2.3, 0.0)
+    upper = np.where(first, 2.3 + 0.6 * step, 12.4)
+    end = np.where(first, entry, upper - step)
+    at_visits = step > 0
+    rows = replace(known, entry=entry, end=end, upper=upper, between=at_visits, event=~at_visits, weight=0 * kind + 1)
+    cohort = replace(fit, question=replace(fit.question, rows=rows))
+    seen = replicate(cohort, np.random.default_rng(13), draws=40)
+    time, lower = seen["time"].to_numpy(), seen["time_lower"].to_numpy()
+    event = seen["event"].to_numpy()
+    assert event[..., at_visits].mean() > 0.2
+    np.testing.assert_array_equal(lower[..., ~at_visits], time[..., ~at_visits])
+    own = at_visits & ~first  # whose visits are known; the others share the step of some patient
+    whole = ((time - upper) / np.where(at_visits, step, 1.0))[..., own]
+    np.testing.assert_allclose(whole, whole.round(), atol=1e-9)
+    width = np.minimum(step, time - entry)
+    np.testing.assert_allclose((time - lower)[event & own], width[event & own])
+    late = event & first
+    steps_back = np.stack([np.maximum(time - each, entry) for each in (1.0, 3.0)])
+    assert np.isclose(lower, steps_back).any(axis=0)[late].all()
+    months = (time - upper)[..., first]  # whole steps of either kind from the visit that found the event
+    np.testing.assert_allclose(months, months.round(), atol=1e-9)
+
+
 def test_a_replicate_has_one_row_per_patient() -> None:
     fit = _fit(monthly=False)
     rows = replace(fit.question.rows, weight=np.where(np.arange(600) < 5, 3, 1))
