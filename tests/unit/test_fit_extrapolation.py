@@ -170,7 +170,7 @@ def test_replicated_curves_end_where_no_replicate_is_followed(short: FitResults)
     assert 0 <= check.above[3.0] <= 1
 
 
-def test_late_entry_makes_the_average_one_of_a_healthier_mix() -> None:
+def test_late_entry_makes_the_average_one_of_another_mix() -> None:
     table = patients().drop(columns="pfs_time_lower")
     late = fit_of(table.assign(pfs_entry=np.where(np.arange(len(table)) % 4 == 0, table["pfs_time"] / 2, 0.0)))
     results = results_of(late)

@@ -122,6 +122,8 @@ def test_a_ratio_is_marked_where_one_of_its_groups_was_not_followed_so_long(
     assert "Paler: no patient of one of the two groups" in drawn["hazard_ratios_over_time"].figure.caption
     hidden = replace(results, kept_back=True)  # as of real patients, of whom three are not told apart
     assert compared_by(hidden, "stage", "c") > 9
+    (finding,) = over_time_findings(results)
+    assert [item.count("(not followed so long in one group)") for item in finding.items] == [0, 0, 1]
     everybody = results_of(written_fit(question(law="piecewise", covariates=CHANGING, table=table.iloc[RARE:])))
     assert BEYOND_MARK not in over_time_table(everybody).caption
 

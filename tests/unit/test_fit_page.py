@@ -342,6 +342,7 @@ def test_words_follow_an_endpoint_whose_event_is_good() -> None:
     assert "worse outcome" not in shown
     assert "event-free" not in shown.lower()
     assert "Without pCR at 12 months" in shown
+    assert FitWords(results.fit.question).curve == "without pCR"
     assert "relate to Time to pCR" in shown, "an abbreviation keeps its capitals"
 
 
@@ -351,6 +352,13 @@ def test_the_reference_profile_is_written_out_once(page: str) -> None:
     centred = COVARIATES | {"sex": COVARIATES["sex"] | {"centre": 0.5}}
     profile = FitWords(question(covariates=centred)).reference_profile()
     assert profile.endswith("Sex: 0.5 of the way from female to male; Age: 60 years")
+
+
+def test_kaplan_meier_keeps_the_order_of_the_levels(simulated: FitResults) -> None:
+    asked = question(levels=("c", "b", "a"))
+    for results, order in ((simulated, ["a", "b", "c"]), (results_of(written_fit(asked)), ["c", "b", "a"])):
+        curves = results.curves
+        assert list(dict.fromkeys(curves.loc[curves["factor"] == "stage", "level"])) == order
 
 
 def test_a_step_that_the_label_names_is_not_named_again() -> None:

@@ -35,7 +35,7 @@ def _predictive(results: FitResults) -> DrawnFigure:
     drawing = MatplotlibFigure(figsize=(WIDTH, 3.2))
     axes = drawing.add_axes((0.11, 0.17, 0.86, 0.7))
     predictive_plot(check.band, axes, time=time, survival=survival, ticks=ticks)
-    axes.set_ylabel(words.endpoint)
+    axes.set_ylabel(words.curve)
     axes.set_xlabel("months")
     handles = [
         Line2D([], [], color=INK, label="the cohort"),

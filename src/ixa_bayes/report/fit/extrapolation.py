@@ -18,8 +18,8 @@ from ixa_bayes.report.wording import count_text
 BEYOND_MARK: Final = "†"
 BY_LAW: Final = "by the model's law alone"
 LATE_ENTRY: Final = (
-    " Patients who enter late had to survive to their entry: the model's average over the patients is one of a "
-    "healthier mix and need not agree with Kaplan-Meier."
+    " Patients who enter late had no event before: the model's average over the patients is one of a mix with fewer "
+    "early events and need not agree with Kaplan-Meier."
 )
 
 

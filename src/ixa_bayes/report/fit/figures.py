@@ -18,7 +18,15 @@ from ixa_bayes.report.fit.crosscheck_tables import methods_of, of_complete_cases
 from ixa_bayes.report.fit.curves import Band, FloatArray, group_curves, hazard_band, time_ticks
 from ixa_bayes.report.fit.extrapolation import beyond_words, is_beyond, late_entry_words
 from ixa_bayes.report.fit.over_time_figures import over_time_figures
-from ixa_bayes.report.fit.plots import AT_RISK_LINE, at_risk_lines, at_risk_table, colour_of, hazard_plot, survival_plot
+from ixa_bayes.report.fit.plots import (
+    AT_RISK_LINE,
+    at_risk_lines,
+    at_risk_table,
+    colour_of,
+    has_long,
+    hazard_plot,
+    survival_plot,
+)
 from ixa_bayes.report.fit.posterior_figures import posterior_figures
 from ixa_bayes.report.fit.results import FitResults
 from ixa_bayes.report.fit.words import METHODS, FitWords, estimate_text, ratio_interval
@@ -139,7 +147,7 @@ def _whole_cohort(results: FitResults) -> Iterator[DrawnFigure]:
     axes = drawing.add_axes((0.11, 0.24, 0.86, 0.66))
     survival_plot(groups, axes, labels=[""], ticks=ticks)
     at_risk_table(groups, axes, labels=["all"], ticks=ticks)
-    axes.set_ylabel(words.endpoint)
+    axes.set_ylabel(words.curve)
     axes.set_xlabel("months")
     _legend(axes, [("Kaplan-Meier", INK), ("posterior, mean of the patients' curves, with 95% band", colour_of(0))])
     late = _LATE if fit.question.rows.between.any() else ""
@@ -180,7 +188,8 @@ def _by_factor(results: FitResults) -> Iterator[DrawnFigure]:
         at_risk_table(groups, axes, labels=named[name], ticks=ticks, below=0.34)
         axes.set_title(words.factor(name), loc="left", color=INK, fontsize=8.5)
         axes.tick_params(labelsize=7)
-        axes.legend(loc="upper right", fontsize=7, handlelength=2.2)
+        if not has_long(named[name]):
+            axes.legend(loc="upper right", fontsize=7, handlelength=2.2)
         numbers += [f"{words.group(name, g.level)}: {_curve_numbers(results, name, g.level)}" for g in groups]
     late = _LATE if fit.question.rows.between.any() else ""
     stops = " Step curves stop, and counts are left out (–), where few are at risk." if results.kept_back else ""

@@ -103,8 +103,9 @@ def over_time_findings(results: FitResults) -> Iterator[SummaryFinding]:
         first, last = (
             f"{estimate_text(row)} {interval_words(results, row['time'])}" for row in intervals[:: len(intervals) - 1]
         )
+        beyond = " (not followed so long in one group)" if is_carried_on(results, intervals[-1]) else ""
         items.append(
-            f"{words.comparison(change['factor'], change['level'])}: {first}, {last}; {change_words(change)}, "
+            f"{words.comparison(change['factor'], change['level'])}: {first}, {last}{beyond}; {change_words(change)}, "
             f"P(rises) {probability_text(p)}"
         )
     if not items:

@@ -1,6 +1,8 @@
 """Figure of effects that change over time: the hazard ratio in each interval beside Cox's, which is constant."""
 
 from collections.abc import Iterator
+from textwrap import wrap
+from typing import Final
 
 import numpy as np
 from matplotlib.figure import Figure as MatplotlibFigure
@@ -18,6 +20,8 @@ from ixa_bayes.report.fit.words import FitWords, estimate_text, ratio_interval
 from ixa_bayes.report.plots import Mark
 from ixa_bayes.report.style import INK
 
+LETTERS: Final = 48
+"""Of a line of a panel's title."""
 FloatArray = NDArray[np.float64]
 
 
@@ -48,7 +52,7 @@ def over_time_figures(results: FitResults) -> Iterator[DrawnFigure]:
         any_pale |= band.time[-1] > followed
         ratio_over_time_plot(band, axes, constant=constant, ticks=ticks, limits=limits)
         name = words.comparison(change["factor"], change["level"])
-        axes.set_title(name, loc="left", color=INK, fontsize=8.5)
+        axes.set_title("\n".join(wrap(name, LETTERS)), loc="left", color=INK, fontsize=8.5)
         axes.set_xlabel("months")
         told = ", ".join(f"{estimate_text(row)} {interval_words(results, row['time'])}" for row in intervals)
         numbers.append(f"{name}: {told}; {change_words(change)}{f'; Cox {ratio_interval(cox)}' if cox else ''}")

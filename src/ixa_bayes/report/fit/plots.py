@@ -90,10 +90,11 @@ def time_axis(axes: Axes, ticks: FloatArray) -> Axes:
 
 def at_risk_lines(labels: Sequence[str]) -> int:
     """Lines that a table of patients at risk needs below its heading."""
-    return len(labels) * (2 if _has_long(labels) else 1)
+    return len(labels) * (2 if has_long(labels) else 1)
 
 
-def _has_long(labels: Sequence[str]) -> bool:
+def has_long(labels: Sequence[str]) -> bool:
+    """Whether the labels of a table of patients at risk stand on lines of their own, where they serve as a legend."""
     return any(len(label) > SHORT_LABEL for label in labels)
 
 
@@ -108,7 +109,7 @@ def at_risk_table(
     axes : Axes
         Its figure needs room of :data:`AT_RISK_LINE` inches for each of the :func:`at_risk_lines`.
     labels : sequence of str
-        Names of the groups, at the left or, where any is long, above their numbers.
+        Names of the groups, at the left or, where any is long, above their numbers and with a sample of their line.
     ticks : ndarray
     below : float
         Inches between the axis and the heading of the table.
@@ -121,11 +122,15 @@ def at_risk_table(
     under = blended_transform_factory(axes.transData, axes.transAxes)
     first = -below / height
     axes.text(0, first, "At risk", transform=axes.transAxes, fontsize=7, color=SOFT, va="center", ha="left")
-    step, above = AT_RISK_LINE / height, _has_long(labels)
+    step, above = AT_RISK_LINE / height, has_long(labels)
     for position, (group, label) in enumerate(zip(groups, labels, strict=True)):
         y = first - step * ((2 if above else 1) * (position + 1))
         colour = INK if len(groups) == 1 else colour_of(position)
-        place, side = ((0.0, y + step), "left") if above else ((-0.03, y), "right")
+        place, side = ((0.11, y + step), "left") if above else ((-0.03, y), "right")
+        if above:
+            dash = "-" if len(groups) == 1 else DASHES[position % len(DASHES)]
+            (sample,) = axes.plot([0.0, 0.09], [y + step] * 2, color=colour, linestyle=dash, transform=axes.transAxes)
+            sample.set_clip_on(False)
         axes.text(*place, label, transform=axes.transAxes, fontsize=7, color=colour, va="center", ha=side)
         for tick, count in zip(ticks.tolist(), group.at_risk, strict=True):
             side = "left" if tick == 0 else "center"

@@ -210,6 +210,10 @@ def curves_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
         table = _curves(fit, labels)
         if kept_back:
             table = _kept_back(table, fit, labels=labels.to_numpy(dtype=str))
+        if factor != ALL:
+            term = fit.question.design.terms[factor]
+            order = [term.reference, *term.levels, NOT_KNOWN]
+            table = table.sort_values("group", key=lambda levels: levels.map(order.index), kind="stable")
         tables.append(table.assign(factor="" if factor == ALL else factor))
     joined = pd.concat(tables, ignore_index=True).rename(columns={"group": "level"})
     joined.loc[joined["factor"] == "", "level"] = ""

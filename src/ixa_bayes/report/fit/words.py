@@ -20,7 +20,7 @@ METHODS: Final[Mapping[str, str]] = {
     "cox_breslow": "Cox, ties by Breslow",
     "firth": "Cox, Firth's penalty",
     "weibull_mle": "Weibull, maximum likelihood",
-    "piecewise_mle": "Piecewise exponential, maximum likelihood",
+    "piecewise_mle": "Piecewise, max. likelihood",
 }
 CLEAR: Final = 0.975
 LEANS: Final = 0.8
@@ -57,6 +57,11 @@ class FitWords:
     def event_free(self) -> str:
         """What patients without the event are called."""
         return str(self._of_endpoint.get("event_free", "event-free"))
+
+    @property
+    def curve(self) -> str:
+        """What the height of a survival curve is the share of."""
+        return self.endpoint if self.better == "later" else self.event_free
 
     @property
     def better(self) -> str:
