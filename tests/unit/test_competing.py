@@ -228,7 +228,7 @@ def test_a_report_shows_both_answers_beside_each_other() -> None:
     survival = curves[curves["quantity"] == "survival"].set_index("time")["estimate"]
     np.testing.assert_allclose(shares["aalen_johansen"].groupby("time").sum(), 1 - survival)
     shown = text_of(render_fit_page(results, draw_fit(results)))
-    assert "Progression and death without progression compete" in shown
+    assert "Two events compete, progression and death without progression" in shown
     assert "1 minus Kaplan-Meier, as if death without progression could not happen" in shown
     assert f"{100 * shares['aalen_johansen', 'progression', 12.0]:.0f}%" in shown.split("Share of all patients")[1]
 

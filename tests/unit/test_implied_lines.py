@@ -50,7 +50,7 @@ def test_what_the_priors_say_of_the_cohort_stands_beside_the_reference_profile()
     expected = implied.set_index(["estimand", "population"]).loc[("median", "cohort")]
     told = [float(number) for number in re.findall(r"[\d.]+(?:e\+\d+)?(?= months| to |\))", lines[2])]
     np.testing.assert_allclose(told, expected[["median", "q025", "q975"]].astype(float), rtol=0.005)
-    assert lines[3] == "Patients: 9 used, 7 with the event"
+    assert lines[3] == "Patients: 9 used, all but fewer than 5 with the event"
 
 
 def test_without_covariates_the_cohort_is_the_reference_profile() -> None:

@@ -49,6 +49,10 @@ def incidence_of(question: SurvivalQuestion, *, kept_back: bool) -> pd.DataFrame
         table["note"] = [f"{note}; {told}" if note else told for note in table["note"]]
     if kept_back:
         patients = count_of_patients(used)
+        n_events = {data.attrs["own_event"]: patients(own), data.attrs["competing_event"]: patients(other)}
+        rest = patients(np.ones_like(own)) - sum(n_events.values())
+        if any(0 < count < SMALL_CELL for count in (*n_events.values(), rest)):
+            table["n_events"] = np.nan
         for month in at:
             by_then = time <= month
             at_risk = patients((used["entry"].to_numpy() < month) & (time >= month))

@@ -63,7 +63,7 @@ def render_fit_page(results: FitResults, figures: Sequence[DrawnFigure]) -> str:
             above_1=words.above_1,
             reference_profile=words.reference_profile(),
             n=fit_tables.total_of(results.patients["n"].iloc[0]),
-            n_events=fit_tables.total_of(results.patients["n_events"].iloc[0]),
+            n_events=fit_tables.all_events(results),
             n_lost=fit_tables.total_of(results.patients["n_missing"].iloc[0]),
             any_lost=question.design.n_lost > 0,
             n_shortened=shown_counts([shortened], kept_back=results.kept_back)[0] if shortened else "",

@@ -28,6 +28,7 @@ from ixa_bayes.inference.survival.tables import EVIDENCE, estimand_draws, table_
 from ixa_bayes.models.analysis import ModelFile
 from ixa_bayes.models.survival_rows import SurvivalRows
 from ixa_bayes.report.fit.incidence import incidence_of
+from ixa_bayes.report.fit.kept_back import may_be_told, without_small
 from ixa_bayes.report.record import Provenance
 
 ALL: Final = "all patients"
@@ -160,25 +161,15 @@ def crosscheck_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
         interval_censored=rows.between,
         n_patients=n,
     )
-    if n < (whole := int(question.unit_weight.sum())):
+    whole = int(question.unit_weight.sum())
+    if n < whole:
         table["note"] = [f"{note}; {COMPLETE_CASES}" if note else COMPLETE_CASES for note in table["note"]]
+    if kept_back:
+        told = may_be_told(n=n, n_events=rows.n_events, of=(whole, question.rows.n_events))
+        table[[name for name, may in zip(("n", "n_events"), told, strict=True) if not may]] = np.nan
     joined = [part for part in (table, incidence_of(question, kept_back=kept_back)) if len(part)]
     answers = pd.concat(joined, ignore_index=True) if joined else table
-    if kept_back:
-        answers = _without_counts_that_tell(answers, n=whole, n_events=question.rows.n_events)
     return answers.assign(evidence_kind=evidence, ledger_rows="")
-
-
-def _without_counts_that_tell(table: pd.DataFrame, *, n: int, n_events: int) -> pd.DataFrame:
-    """The cross-check without counts that are small, or that leave a small rest of the cohort's own."""
-    hidden = table.astype({"n": float, "n_events": float})
-    for column, whole in (("n", n), ("n_events", n_events)):
-        counts = hidden[column]
-        few = counts.between(0, SMALL_CELL, inclusive="neither") | (whole - counts).between(
-            0, SMALL_CELL, inclusive="neither"
-        )
-        hidden[column] = counts.mask(few)
-    return hidden
 
 
 def _complete(fit: SurvivalFit) -> tuple[SurvivalRows, pd.DataFrame, int]:
@@ -259,8 +250,8 @@ def _goes_on(fit: SurvivalFit) -> NDArray[np.bool_]:
 def _kept_back(table: pd.DataFrame, fit: SurvivalFit, *, labels: NDArray[np.str_]) -> pd.DataFrame:
     """The table without what rests on few patients: late times and medians of a group, and all of a small group.
 
-    Where the patients at risk of one group alone are kept back, so are those of the smallest other one, since the total
-    would give them away.
+    Where the patients at risk of a group are kept back, so are those of the smallest other one, since the total would
+    give them away.
     """
     at_risk = table["n_at_risk"].astype(float)
     sizes = _sizes(fit, labels)
@@ -268,7 +259,7 @@ def _kept_back(table: pd.DataFrame, fit: SurvivalFit, *, labels: NDArray[np.str_
     counts = pd.Series(False, index=table.index)
     for _, same in at_risk[table["quantity"] == "survival"].groupby([table["time"], table["interval"]]):
         others = same[same >= SMALL_CELL]
-        if (same < SMALL_CELL).sum() == 1 and len(others):
+        if (same < SMALL_CELL).any() and len(others):
             counts |= counts.index == others.idxmin()
     times = table[["estimate", "lower", "upper"]].where(table["quantity"].isin(["median", "median_follow_up"]))
     late = times.apply(lambda row: _few_at(fit, row, chosen=labels == table.loc[row.name, "group"]), axis="columns")
@@ -308,7 +299,7 @@ def patients_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
     # A patient with several rows (start-stop) is one patient, and one at each level that was ever had.
     counts["n"] = counts["n"].where(~pd.Series(ids).duplicated(), 0)
     whole = counts.sum().to_frame().T.assign(factor="", level="", n_missing=design.n_lost)
-    tables = [_without_small(whole) if kept_back else whole.assign(note="")]
+    tables = [without_small(whole) if kept_back else whole.assign(note="")]
     for name, term in design.terms.items():
         levels = [""] if term.kind == "continuous" else [term.reference, *term.levels]
         levels += [NOT_KNOWN] if name in design.marginalised else []
@@ -316,25 +307,11 @@ def patients_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
         counts["n"] = np.where(pd.DataFrame({"id": ids, "level": labels}).duplicated(), 0, rows.weight)
         by_level = counts.groupby(labels).sum().reindex(levels, fill_value=0).rename_axis("level").reset_index()
         by_level = by_level.assign(factor=name, n_missing=design.lost.get(name, 0))
-        tables.append(_without_small(by_level) if kept_back else by_level.assign(note=""))
+        tables.append(without_small(by_level) if kept_back else by_level.assign(note=""))
     joined = pd.concat(tables, ignore_index=True).assign(
         evidence_kind=fit.question.cohort.evidence_kind, ledger_rows=""
     )
     return joined.reindex(columns=[*PATIENT_COLUMNS, "evidence_kind", "ledger_rows"])
-
-
-def _without_small(table: pd.DataFrame) -> pd.DataFrame:
-    """Counts of one total without small ones, nor a single other one that the total would give away."""
-    hidden = table.astype({"n": float, "n_events": float, "n_missing": float})
-    for column in ("n", "n_events"):
-        small = hidden[column].between(0, SMALL_CELL, inclusive="neither")
-        others = hidden.loc[hidden[column] >= SMALL_CELL, column]
-        if small.sum() == 1 and len(others):
-            small |= hidden.index == others.idxmin()
-        hidden.loc[small, column] = np.nan
-    hidden.loc[hidden["n_missing"].between(0, SMALL_CELL, inclusive="neither"), "n_missing"] = np.nan
-    told = hidden[["n", "n_events", "n_missing"]].isna().any(axis="columns")
-    return hidden.assign(note=np.where(told, f"counts below {SMALL_CELL} are kept back", ""))
 
 
 def situations_of(fit: SurvivalFit, *, kept_back: bool) -> tuple[Situation, ...]:
@@ -348,14 +325,16 @@ def situations_of(fit: SurvivalFit, *, kept_back: bool) -> tuple[Situation, ...]
         weight=rows.weight,
         n_patients=n,
     )
-    if not kept_back or not 0 < rows.n_events < SMALL_CELL:
+    of = int(fit.question.unit_weight.sum()), fit.question.rows.n_events
+    if not kept_back or may_be_told(n=n, n_events=rows.n_events, of=of)[1]:
         return found
-    words = f"Fewer than {SMALL_CELL} patients had the event: no hazard ratio of them can be trusted."
+    words = "There are few events for so many covariates: read the posterior, and report its prior with it."
+    if 0 < rows.n_events < SMALL_CELL:
+        words = f"Fewer than {SMALL_CELL} patients had the event: no hazard ratio of them can be trusted."
     counted = ("one_event", "few_events_per_covariate", "more_covariates_than_events")
-    return (
-        Situation("few_events_per_covariate", (), words),
-        *(situation for situation in found if situation.kind not in counted),
-    )
+    uncounted = tuple(situation for situation in found if situation.kind not in counted)
+    named = (Situation("few_events_per_covariate", (), words),) if len(uncounted) < len(found) else ()
+    return (*named, *uncounted)
 
 
 def _several_rows(fit: SurvivalFit) -> bool:

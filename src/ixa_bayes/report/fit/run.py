@@ -20,6 +20,7 @@ from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.report.display import records_of
 from ixa_bayes.report.fit.extrapolation import beyond_words, is_beyond
 from ixa_bayes.report.fit.files import write_fit_files
+from ixa_bayes.report.fit.kept_back import events_words
 from ixa_bayes.report.fit.results import FitResults, fit_results
 from ixa_bayes.report.fit.words import NOT_COMPARED, FitWords, attempts_words, observed_median_words
 from ixa_bayes.report.record import Told, check_nothing_foreign, check_output, code_hash, kept, provenance, write_record
@@ -98,7 +99,7 @@ def implied_lines(asked: Asked, *, show_small_cells: bool = False) -> list[str]:
     lines += _centre_lines(asked.question)
     kept_back = asked.question.cohort.evidence_kind == "patients" and not show_small_cells
     n = int(asked.question.unit_weight.sum())
-    (events,) = shown_counts([rows.n_events], kept_back=kept_back)
+    events = events_words(rows.n_events, n, kept_back=kept_back)
     lines.append(f"Patients: {n:,} used, {events} with the event")
     if design.n_lost:
         (lost,) = shown_counts([design.n_lost], kept_back=kept_back)

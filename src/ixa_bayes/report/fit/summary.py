@@ -102,8 +102,11 @@ def _smallest(results: FitResults) -> Iterator[SummaryFinding]:
 
 
 def _size_words(n: str, events: str, whole: str) -> str:
-    if "not shown" in (n, events):
-        return f"A small part of {whole} patients (counts below 5, and what would tell them, are not shown)"
+    why = "counts below 5, and what would tell them, are not shown"
+    if n == "not shown":
+        return f"A small part of {whole} patients ({why})"
+    if events == "not shown":
+        return f"{n} of {whole} patients; how many had the event would tell of few ({why})"
     return f"{n} of {whole} patients, {events} with the event"
 
 

@@ -9,6 +9,7 @@ from ixa_bayes.cohort.summary import SMALL_CELL
 from ixa_bayes.models.survival_analysis import MedianPrior, PiecewiseBaseline, WeibullBaseline
 from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, evidence_words, records_of, table_of_rows
 from ixa_bayes.report.fit.extrapolation import BEYOND_MARK, beyond_words, is_beyond
+from ixa_bayes.report.fit.kept_back import FEW, events_words
 from ixa_bayes.report.fit.results import FitResults
 from ixa_bayes.report.fit.words import NOT_COMPARED, FitWords, estimate_text, months_text, prior_words, starting
 from ixa_bayes.report.wording import (
@@ -32,7 +33,13 @@ def count_of(value: float) -> str:
 
 def total_of(value: float) -> str:
     """A count over all patients, which is kept back only where it is small itself."""
-    return f"fewer than {SMALL_CELL}" if np.isnan(float(value)) else count_of(value)
+    return FEW if np.isnan(float(value)) else count_of(value)
+
+
+def all_events(results: FitResults) -> str:
+    """How many of all patients used had the event."""
+    rows, n = results.fit.question.rows, int(results.fit.question.unit_weight.sum())
+    return events_words(rows.n_events, n, kept_back=results.kept_back)
 
 
 def hazard_ratio_table(results: FitResults) -> DisplayTable:
@@ -164,7 +171,7 @@ def patient_table(results: FitResults) -> DisplayTable:
         name = words.level(row["factor"], row["level"]) if row["level"] else "all"
         group = words.factor(row["factor"]) if row["factor"] else "All patients"
         rows.append(DisplayRow((name, *counts), group=group))
-    kept = f" Counts below {SMALL_CELL} are not shown." if results.kept_back else ""
+    kept = f" Counts below {SMALL_CELL}, and counts that would tell them, are not shown." if results.kept_back else ""
     return fit_table(
         rows,
         columns,
