@@ -1,6 +1,7 @@
 """Odd cohorts: a fit says what it can and names what is odd, without a warning; bad input is refused, and why."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.crosscheck import separation
 from ixa_bayes.errors import InputError
-from ixa_bayes.inference.survival import estimands
+from ixa_bayes.inference.survival import fitting
 from ixa_bayes.inference.survival import question as question_module
 from ixa_bayes.inference.survival.estimands import standardised
 from ixa_bayes.inference.survival.fitting import fit_survival
@@ -224,11 +225,11 @@ def test_patients_of_few_patterns_may_have_any_times(monkeypatch: pytest.MonkeyP
 def test_averages_over_many_patients_use_fewer_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     table = _many(300).assign(b=np.random.default_rng(8).normal(size=300))
     fit = prior_as_fit(question_of(_analysis(), read_cohort(table)), 200, np.random.default_rng(1))
-    every = standardised(fit).survival([6.0])
+    every = standardised(replace(fit)).survival([6.0])
     n_rows = len(fit.question.design.matrix)
-    monkeypatch.setattr(estimands, "MOST_VALUES", 50 * n_rows)
-    assert standardised(fit).survival([6.0]).sizes["draw"] == 200  # up to so many rows all draws are kept
-    monkeypatch.setattr(estimands, "POINTWISE_LIMIT", n_rows - 1)
+    monkeypatch.setattr(fitting, "MOST_VALUES", 50 * n_rows)
+    assert standardised(replace(fit)).survival([6.0]).sizes["draw"] == 200  # up to so many rows all draws are kept
+    monkeypatch.setattr(fitting, "POINTWISE_LIMIT", n_rows - 1)
     some = standardised(fit).survival([6.0])
     assert (every.sizes["draw"], some.sizes["draw"]) == (200, 50)
     np.testing.assert_allclose(some, every.sel(draw=some["draw"]), rtol=1e-12)

@@ -1,6 +1,7 @@
 """Missing binary covariates: every pattern summed, against sums written out patient by patient."""
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from scipy.stats import norm, weibull_min
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError
 from ixa_bayes.inference.diagnostics import Convergence
+from ixa_bayes.inference.survival import fitting
 from ixa_bayes.inference.survival.estimands import standardised
 from ixa_bayes.inference.survival.fitting import SurvivalFit
 from ixa_bayes.inference.survival.parameters import log_prior, parameters_of, pointwise_log_likelihood
@@ -21,6 +23,7 @@ from ixa_bayes.inference.survival.prior import implied_by_prior, prior_draws
 from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
 from ixa_bayes.models.analysis import read_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
+from ixa_bayes.models.survival_likelihood import pattern_posterior
 from ixa_bayes.models.weibull import weibull_model
 
 PRIOR = {"kind": "normal", "mean": 0.0, "sd": 1.0, "source": "test"}
@@ -171,6 +174,24 @@ def test_standardising_spreads_patients_over_what_they_may_have(covariate: str |
     assert prior.survival([7.0]).item() == pytest.approx(by_covariates / TABLE["weight"].sum(), rel=1e-10)
     median = cohort.quantile().item()
     assert cohort.survival([median]).item() == pytest.approx(0.5, rel=1e-8)
+
+
+def test_who_may_have_what_is_worked_out_once_for_all_averages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And for the patients alone of whom a value is missing."""
+    verdict = Convergence(True, (), pd.DataFrame(), 1.0, 0.0)
+    fit = SurvivalFit(QUESTION, xr.DataTree.from_dict({"posterior": _parameters()}), verdict)
+    calls = []
+
+    def counted(*known: Any, log_pattern: xr.DataArray) -> xr.DataArray:
+        calls.append(log_pattern.sizes["row"])
+        return pattern_posterior(*known, log_pattern=log_pattern)
+
+    monkeypatch.setattr(fitting, "pattern_posterior", counted)
+    for value in (0, 1):
+        standardised(fit, covariate="sex", level=value)
+    assert calls == [np.isnan([EMD, CYTO]).any(axis=0).sum()]
+    other = replace(fit, posterior=xr.DataTree.from_dict({"posterior": _parameters() * 0.5}))
+    assert not np.allclose(other.pattern_posterior, fit.pattern_posterior)  # another posterior has its own
 
 
 def test_who_is_summed_out_is_not_lost() -> None:

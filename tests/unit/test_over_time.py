@@ -1,6 +1,7 @@
 """Effects that change over time: likelihood, priors and estimands against sums written out patient by patient."""
 
 import itertools
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +18,7 @@ from scipy.stats import expon, halfnorm, kstest, norm
 from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError
 from ixa_bayes.inference.diagnostics import Convergence
-from ixa_bayes.inference.survival import estimands, parameters
+from ixa_bayes.inference.survival import fitting, parameters
 from ixa_bayes.inference.survival.estimands import (
     conditional_survival,
     hazard,
@@ -391,9 +392,9 @@ def test_standardising_averages_the_curves_of_all_patients(changes: dict[str, An
 def test_an_average_over_very_many_patients_has_fewer_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     fit = prior_as_fit(_question(), 40, np.random.default_rng(2))
     n_values = 3 * len(fit.question.design.matrix)
-    monkeypatch.setattr(estimands, "MOST_VALUES", 10 * n_values)
-    assert standardised(fit).eta.sizes["draw"] == 40
-    monkeypatch.setattr(estimands, "POINTWISE_LIMIT", n_values - 1)
+    monkeypatch.setattr(fitting, "MOST_VALUES", 10 * n_values)
+    assert standardised(replace(fit)).eta.sizes["draw"] == 40
+    monkeypatch.setattr(fitting, "POINTWISE_LIMIT", n_values - 1)
     assert standardised(fit).eta.sizes["draw"] == 10
 
 

@@ -22,12 +22,12 @@ from scipy.sparse import csr_array
 
 from ixa_bayes.errors import InputError, Problem
 from ixa_bayes.formulas.piecewise import INTERVAL
-from ixa_bayes.inference.survival.fitting import POINTWISE_LIMIT, SurvivalFit
+from ixa_bayes.inference.survival.fitting import SurvivalFit
 from ixa_bayes.inference.survival.parameters import law_of, linear_predictor
-from ixa_bayes.models.missing import PATTERN, log_pattern_probability, pattern_eta, pattern_rows
+from ixa_bayes.models.missing import PATTERN, log_pattern_probability, pattern_rows
 from ixa_bayes.models.profiles import Profile, level_columns, profile_row
 from ixa_bayes.models.ratio_priors import CHANGING, COEFFICIENT, LOG_HAZARD_RATIO, OVER_TIME
-from ixa_bayes.models.survival_likelihood import Law, normalised, pattern_posterior
+from ixa_bayes.models.survival_likelihood import Law, normalised
 from ixa_bayes.models.survival_rows import ROW
 from ixa_bayes.study.hints import did_you_mean
 
@@ -35,8 +35,6 @@ FloatArray = NDArray[np.float64]
 
 TIME = "time"
 SAMPLE = "sample"
-MOST_VALUES: Final = 20_000_000
-"""Draws by distinct rows that an average over patients is computed from: 160 MB, of which several are held at once."""
 _NEVER_BEYOND: Final = (1e-30, 1e30)
 """Months; powers of them are still numbers."""
 
@@ -337,27 +335,14 @@ def standardised(
     if not design.matrix.shape[1]:
         nothing = xr.zeros_like(parameters["chain"] * parameters["draw"], dtype=float)
         return Standardised(parameters, nothing.expand_dims({ROW: 1}, axis=-1), xr.DataArray([1.0], dims=ROW), fit)
-    parameters = _affordable(parameters, len(design.matrix))
-    profiles, share = _profiles(fit, parameters, settings, given_outcome=given_outcome)
+    parameters = fit.for_averages
+    profiles, share = _profiles(fit, settings, given_outcome=given_outcome)
     eta = xr.DataArray(linear_predictor(parameters, profiles))
     return Standardised(parameters, eta.transpose("chain", "draw", ROW, ...), share, fit)
 
 
-def _affordable(parameters: xr.Dataset, n_rows: int) -> xr.Dataset:
-    """All draws while the log-likelihood of each row is kept too; above, evenly spaced ones within MOST_VALUES.
-
-    A row has a value per interval where an effect changes over time.
-    """
-    n_chains, n_draws = parameters.sizes["chain"], parameters.sizes["draw"]
-    n_values = n_rows * (parameters.sizes[INTERVAL] if OVER_TIME in parameters else 1)
-    kept = max(1, MOST_VALUES // (n_chains * n_values))
-    if n_values <= POINTWISE_LIMIT or kept >= n_draws:
-        return parameters
-    return parameters.isel(draw=np.linspace(0, n_draws - 1, kept).round().astype(int))
-
-
 def _profiles(
-    fit: SurvivalFit, parameters: xr.Dataset, settings: Mapping[str, float], *, given_outcome: bool
+    fit: SurvivalFit, settings: Mapping[str, float], *, given_outcome: bool
 ) -> tuple[pd.DataFrame, xr.DataArray]:
     """Distinct profiles of the patients with some columns set, and the share of each.
 
@@ -374,25 +359,24 @@ def _profiles(
     together = pd.concat(each)
     kind, profiles = pd.factorize(pd.MultiIndex.from_frame(together))
     frame = pd.DataFrame(profiles.to_list(), columns=together.columns)
-    of_row = [np.flatnonzero(allowed) for allowed in patterns.allowed.T]
-    each_weight = weight[np.concatenate(of_row)]
-    if not patterns.covariates:
-        return frame, xr.DataArray(np.bincount(kind, weights=each_weight, minlength=len(frame)), dims=ROW)
-    # Sparse: one entry for each row, where patients by profiles would be as many as their square.
-    member = csr_array((each_weight, (kind, np.arange(kind.size))), shape=(len(frame), kind.size))
-    log_pattern = log_pattern_probability(parameters, patterns)
+    pattern, row = np.nonzero(patterns.allowed.T)
+    each_weight, spread = weight[row], question.incomplete[row]
+    share = np.bincount(kind[~spread], weights=each_weight[~spread], minlength=len(frame))
+    if not spread.any():
+        return frame, xr.DataArray(share, dims=ROW)
     if given_outcome:
-        eta = pattern_eta(parameters, question.design, patterns)
-        law = law_of(parameters, question.analysis)
-        probability = pattern_posterior(law, eta, question.rows, log_pattern=log_pattern)
+        probability = fit.pattern_posterior
     else:
-        probability = normalised(log_pattern)
+        asked = question.only(question.incomplete)
+        probability = normalised(log_pattern_probability(fit.for_averages, asked.patterns))
     probability = probability.transpose("chain", "draw", ROW, PATTERN)
-    spread = np.concatenate([probability.to_numpy()[:, :, rows, p] for p, rows in enumerate(of_row)], axis=2)
-    coords = {"chain": parameters["chain"], "draw": parameters["draw"]}
-    n_chains, n_draws, n_rows = spread.shape
-    share = (member @ spread.reshape(-1, n_rows).T).T.reshape(n_chains, n_draws, len(frame))
-    return frame, xr.DataArray(share, dims=("chain", "draw", ROW), coords=coords)
+    # Sparse: one entry for each row, where patients by profiles would be as many as their square.
+    member = csr_array((each_weight[spread], (kind[spread], np.arange(spread.sum()))), shape=(len(frame), spread.sum()))
+    place = np.cumsum(question.incomplete) - 1
+    chosen = probability.to_numpy()[:, :, place[row[spread]], pattern[spread]]
+    by_draw = (member @ chosen.reshape(-1, chosen.shape[-1]).T).T.reshape(*chosen.shape[:2], len(frame))
+    coords = {"chain": probability["chain"], "draw": probability["draw"]}
+    return frame, xr.DataArray(share + by_draw, dims=("chain", "draw", ROW), coords=coords)
 
 
 def _flat(draws: xr.Dataset) -> xr.Dataset:

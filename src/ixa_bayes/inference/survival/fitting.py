@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -29,16 +30,12 @@ from ixa_bayes.inference.survival.parameters import (
 )
 from ixa_bayes.inference.survival.question import SurvivalQuestion, question_of
 from ixa_bayes.models.analysis import ModelFile, analysis_from
-from ixa_bayes.models.piecewise import (
-    piecewise_model,
-)
+from ixa_bayes.models.missing import log_pattern_probability, pattern_eta
+from ixa_bayes.models.piecewise import piecewise_model
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
-from ixa_bayes.models.survival_likelihood import Law, Structure
+from ixa_bayes.models.survival_likelihood import Law, Structure, pattern_posterior
 from ixa_bayes.models.survival_rows import ROW
-from ixa_bayes.models.weibull import (
-    TIME,
-    weibull_model,
-)
+from ixa_bayes.models.weibull import TIME, weibull_model
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -46,6 +43,8 @@ if TYPE_CHECKING:
 LOG_LIKELIHOOD: Final = "status"
 POINTWISE_LIMIT: Final = 20_000
 """Rows above which the log-likelihood of each row is not kept unless asked for (4,000 draws of each)."""
+MOST_VALUES: Final = 20_000_000
+"""Draws by distinct rows that an average over patients is computed from: 160 MB, of which several are held at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +78,36 @@ class SurvivalFit:
     def eta(self, values: pd.DataFrame) -> xr.DataArray | float:
         """What covariates add to the log hazard: draws by rows of a design, dims (chain, draw, row)."""
         return linear_predictor(self.posterior["posterior"].to_dataset(), values)
+
+    @cached_property
+    def for_averages(self) -> xr.Dataset:
+        """Draws that averages over the cohort's patients are computed from.
+
+        All while the log-likelihood of each row is kept too; above, evenly spaced ones within :data:`MOST_VALUES`. A
+        row has a value per interval where an effect changes over time.
+        """
+        parameters = self.posterior["posterior"].to_dataset()
+        n_chains, n_draws = parameters.sizes["chain"], parameters.sizes["draw"]
+        structure, n_rows = self.question.structure, len(self.question.design.matrix)
+        n_values = n_rows * (structure.n_intervals if structure.changing else 1)
+        kept = max(1, MOST_VALUES // (n_chains * n_values))
+        if n_values <= POINTWISE_LIMIT or kept >= n_draws:
+            return parameters
+        return parameters.isel(draw=np.linspace(0, n_draws - 1, kept).round().astype(int))
+
+    @cached_property
+    def pattern_posterior(self) -> xr.DataArray:
+        """How likely each pattern of values is for each incomplete row given all that is known of it.
+
+        Dims (chain, draw, row, pattern), draws of ``for_averages``. Every average over patients uses it.
+        """
+        asked, parameters = self.question.only(self.question.incomplete), self.for_averages
+        return pattern_posterior(
+            law_of(parameters, asked.analysis),
+            pattern_eta(parameters, asked.design, asked.patterns),
+            asked.rows,
+            log_pattern=log_pattern_probability(parameters, asked.patterns),
+        )
 
 
 def fit(

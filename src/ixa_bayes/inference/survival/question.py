@@ -96,6 +96,11 @@ class SurvivalQuestion:
         """Coefficients of each covariate whose effect changes over time."""
         return changing_of(self.design, self.analysis)
 
+    @property
+    def incomplete(self) -> NDArray[np.bool_]:
+        """Rows of which the values of a covariate are summed, shape (row,)."""
+        return np.asarray(self.patterns.missing.any(axis=1), dtype=bool)
+
     def only(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "SurvivalQuestion":
         """The same question about some of the rows; ``member`` stays that of all."""
         design = replace(self.design, matrix=self.design.matrix.iloc[rows])
