@@ -202,7 +202,7 @@ def test_how_many_patients_each_method_uses_is_told(simulated: FitResults, real:
     events = int(patients()["pfs_event"][known].sum())
     ratios = simulated.crosscheck[simulated.crosscheck["method"] != "log_rank"]
     assert set(zip(ratios["n"], ratios["n_events"], strict=True)) == {(84, events)}
-    told = f"of the 84 of 90 patients ({events} with the event) who have every covariate"
+    told = f"of the 84 patients ({events} with the event) who have every covariate"
     assert text_of(page).replace("\u00a0", " ").count(told) == 3  # first screen, forest and section
     covariates = {name: COVARIATES[name] for name in ("stage", "sex")}
     everybody = results_of(written_fit(question(covariates=covariates)))

@@ -9,7 +9,7 @@ from ixa_bayes.crosscheck.table import GLOBAL
 from ixa_bayes.models.survival_analysis import WeibullBaseline
 from ixa_bayes.report.display import Column, DisplayRow, DisplayTable, records_of
 from ixa_bayes.report.fit.results import COMPLETE_CASES, FitResults
-from ixa_bayes.report.fit.tables import NO_COVARIATES, NONE, count_of, fit_table, total_of
+from ixa_bayes.report.fit.tables import NO_COVARIATES, NONE, count_of, fit_table
 from ixa_bayes.report.fit.words import METHODS, FitWords, estimate_text, ratio_interval, starting
 from ixa_bayes.report.wording import interval_text, numbers_text, p_text, percent_text
 
@@ -95,9 +95,8 @@ def of_complete_cases(results: FitResults) -> str:
     table = results.crosscheck
     used = table[table["method"].isin(METHODS)]
     n, n_events = (float(used[name].iloc[0]) for name in ("n", "n_events"))
-    whole = total_of(results.patients["n"].iloc[0])
     events = "" if np.isnan(n_events) else f" ({count_of(n_events)} with the event)"
-    told = "patients" if np.isnan(n) else f"{count_of(n)} of {whole} patients{events}"
+    told = "patients" if np.isnan(n) else f"{count_of(n)} patients{events}"
     return f", of the {told} who have every covariate"
 
 
