@@ -163,6 +163,7 @@ def check_cohort(
     ] = False,
 ) -> None:
     """Read patients and list every fault at once, or what the table holds."""
+    from ixa_bayes.cohort.notes import notes_of
     from ixa_bayes.cohort.summary import n_patients, of_patients, summary_lines
     from ixa_bayes.cohort.table import read_cohort
     from ixa_bayes.crosscheck.kaplan_meier import median_follow_up
@@ -180,6 +181,8 @@ def check_cohort(
     out.print(f"  {found.path}", markup=False, soft_wrap=True)
     for line in summary_lines(found, median_follow_up=medians, show_small_cells=show_small_cells):
         out.print(f"  {line}", markup=False, soft_wrap=True)
+    for line in notes_of(found, kept_back=found.evidence_kind == "patients" and not show_small_cells):
+        out.print(f"Note: {line}", markup=False, soft_wrap=True)
     for line in _commands_to_fit(list(found.follow_up), list(found.covariates.columns), cohort):
         out.print(f"Next: {line}", markup=False, soft_wrap=True)
 

@@ -1,5 +1,6 @@
 """What check-cohort tells of a cohort, what it keeps back, and the template that new-cohort hands out."""
 
+import itertools
 import subprocess
 import sys
 import tomllib
@@ -18,9 +19,11 @@ from ixa_bayes.cohort.description import (
     CovariateDescription,
     EndpointDescription,
 )
-from ixa_bayes.cohort.summary import n_patients, of_patients, shown_counts, summary_lines
+from ixa_bayes.cohort.notes import notes_of
+from ixa_bayes.cohort.summary import SMALL_CELL, n_patients, of_patients, shown_counts, summary_lines
 from ixa_bayes.cohort.table import Cohort, read_cohort
 from ixa_bayes.cohort.template import FILES, write_cohort_template
+from ixa_bayes.crosscheck.situations import named_situations
 from ixa_bayes.errors import InputError
 from ixa_bayes.models.analysis import read_model
 from ixa_bayes.models.design_matrix import design_of
@@ -46,8 +49,9 @@ def lines(of: Cohort, *, show_small_cells: bool = False) -> list[str]:
     [
         ([100, 26], ["100", "26"]),
         ([122, 4], ["not shown", "<5"]),
-        ([4, 100, 22], ["<5", "100", "not shown"]),
-        ([3, 2, 121], ["<5", "<5", "121"]),
+        ([4, 100, 22], ["<5", "not shown", "22"]),
+        ([3, 2, 121], ["<5", "<5", "not shown"]),
+        ([1, 1, 9, 60], ["<5", "<5", "not shown", "60"]),
         ([126, 0], ["126", "0"]),
         ([1234567, 5], ["1,234,567", "5"]),
         ([2], ["<5"]),
@@ -87,6 +91,62 @@ def test_small_numbers_of_events_are_kept_back() -> None:
     assert lines(found, show_small_cells=True)[0].startswith("os: 2 events")
 
 
+@pytest.mark.parametrize("total", [7, 10, 13, 17, 24])
+def test_no_small_count_follows_from_those_that_are_told(total: int) -> None:
+    """Nor for who knows the rule: whatever is told of a total, each small count may have been another."""
+    behind: dict[tuple[str, ...], list[tuple[int, ...]]] = {}
+    for first, second in itertools.product(range(total + 1), repeat=2):
+        counts = (first, second, total - first - second)
+        if min(counts) >= 0:
+            behind.setdefault(tuple(shown_counts(counts, kept_back=True)), []).append(counts)
+    for told, possible in behind.items():
+        for index, cell in enumerate(told):
+            n_small = told.count("<5")
+            hidden = total - sum(int(other) for other in told if other.isdecimal())
+            if cell == "<5" and "not shown" in told and hidden > n_small + SMALL_CELL:  # 1 and 5 are 6 in one way only
+                assert len({counts[index] for counts in possible}) > 1, (told, possible)
+
+
+@pytest.mark.parametrize(
+    ("n", "n_events", "told"),
+    [
+        (80, 77, "os: all but <5 with the event"),
+        (80, 3, "os: <5 events"),
+        (80, 80, "os: 80 events"),
+        (80, 75, "os: 75 events"),
+        (4, 2, "os: <5 events"),
+    ],
+)
+def test_events_do_not_tell_how_few_were_censored(n: int, n_events: int, told: str) -> None:
+    table = {"patient": range(n), "os_time": np.arange(n) + 1.0, "os_event": [int(i < n_events) for i in range(n)]}
+    found = read_cohort(pd.DataFrame(table))
+    assert lines(found)[0].startswith(f"{told}, median")
+    assert lines(found, show_small_cells=True)[0].startswith(f"os: {n_events} events")
+
+
+def test_parts_of_events_and_of_patients_do_not_tell_the_rest() -> None:
+    n = 40
+    table = pd.DataFrame({"patient": range(n), "os_time": np.arange(n) + 2.0, "os_event": [i % 2 for i in range(n)]})
+    table["os_time_lower"] = np.where((table["os_event"] == 1) & (table.index > 5), table["os_time"] - 1, np.nan)
+    table["os_entry"] = np.where(table.index == 39, 0.0, 0.5)
+    table["marker"] = np.where(table.index < 3, 50.0, np.nan)
+    told = lines(read_cohort(table))
+    assert "20 events" in told[0]
+    assert "all but <5 event times known to an interval" in told[0]
+    assert "all but <5 with delayed entry" in told[0]
+    assert told[1] == "marker, continuous: fewer than 5 patients with a value, missing all but <5"
+    words = {"0": "alive", "1": "died", "2": "progressed"}
+    coded = [words[str(1 if i < 17 else 2 if i < 20 else 0)] for i in range(n)]
+    for counts_as, expected in (("event", "all but <5 of them death"), ("censored", "17 death (censored)")):
+        competing = {"own": "progression", "other": "death", "counts_as": counts_as, "event_is": ["died"]}
+        endpoint = {"event_is": ["progressed"], "censored_is": ["alive"], "competing": competing}
+        found = read_cohort(
+            table.assign(os_event=coded)[["patient", "os_time", "os_event"]],
+            description={"endpoints": {"os": endpoint}},
+        )
+        assert expected in lines(found)[0]
+
+
 def test_rows_of_one_patient_are_one_follow_up() -> None:
     table = pd.DataFrame(
         {
@@ -105,6 +165,60 @@ def test_rows_of_one_patient_are_one_follow_up() -> None:
         "weight": [3, 1],
     }
     assert n_patients(found) == 4
+
+
+def notes(of: Cohort, *, kept_back: bool = True) -> list[str]:
+    return list(notes_of(of, kept_back=kept_back))
+
+
+def test_covariates_that_are_alike_are_named_in_the_words_of_a_fit() -> None:
+    rng = np.random.default_rng(1)
+    female, age = rng.integers(0, 2, 30), rng.normal(60, 9, 30).round(1)
+    table = {"female": female, "male": 1 - female, "age": age, "age_in_months": age * 12, "treated": np.ones(30)}
+    found = cohort(**{name: list(values) for name, values in table.items()})
+    design = found.covariates.astype(float)
+    data = found.follow_up["os"]
+    situations = named_situations(data["time"].to_numpy(), data["event"].to_numpy(), design=design)
+    words = {one.words for one in situations if one.kind in ("constant_covariate", "duplicated_covariates")}
+    assert len(words) == 3
+    assert set(notes(found)) == words
+    few = cohort(**{name: [*values[:4], *[None] * 26] for name, values in table.items()})
+    assert len(notes(few)) == 1, "four values may agree by chance"
+
+
+def test_levels_are_compared_as_a_model_would_code_them() -> None:
+    stage, sex = ["I", "II", "III"] * 4, [0, 0, 1] * 4
+    table = {"patient": range(12), "os_time": np.arange(12) + 1.0, "os_event": [0, 1] * 6, "stage": stage, "late": sex}
+    levels = {"kind": "ordered", "levels": ["I", "II", "III", "IV"]}
+    found = read_cohort(pd.DataFrame(table), description={"covariates": {"stage": levels}})
+    assert notes(found) == [
+        "nobody has IV of stage: of its hazard ratio only the prior would speak.",
+        "stage[III] and late say the same of every patient: leave one of them out.",
+    ]
+
+
+def test_a_cut_off_that_ends_follow_up_or_is_missing_is_noted() -> None:
+    table = {
+        "patient": range(8),
+        "start": ["2020-01-01"] * 8,
+        "died": ["2020-05-01", *[""] * 7],
+        "seen": ["2020-05-01", "2020-06-01", *["2020-08-01"] * 6],
+    }
+    endpoint = {"start_date": "start", "event_date": "died", "last_contact_date": "seen"}
+    found = read_cohort(pd.DataFrame(table), description={"endpoints": {"os": endpoint}})
+    assert notes(found)[0].startswith("os has no cut_off_date")
+    endpoint["cut_off_date"] = "2020-07-01"
+    found = read_cohort(pd.DataFrame(table), description={"endpoints": {"os": endpoint}})
+    assert notes(found, kept_back=False)[0].startswith("6 seen after the data cut-off of os")
+    assert notes(found)[0].startswith("all but <5 seen after the data cut-off of os")
+
+
+def test_check_cohort_prints_notes_and_the_template_has_none(tmp_path: Path) -> None:
+    write_cohort_template(tmp_path / "new", name="new")
+    assert "Note:" not in RUN.invoke(app, ["check-cohort", str(tmp_path / "new")]).output
+    file = tmp_path / "t.csv"
+    file.write_text("patient,os_time,os_event,x\n" + "".join(f"P{i},{i + 1},1,1\n" for i in range(9)), encoding="utf-8")
+    assert "\nNote: x is the same for everybody" in RUN.invoke(app, ["check-cohort", str(file)]).output
 
 
 def test_check_cohort_tells_what_the_table_holds() -> None:

@@ -80,7 +80,7 @@ def test_words_of_the_event_column_tell_events_apart(counts_as: str) -> None:
     [(where, rule)] = _faults(table.assign(ttp_event=[1, 2, 0, 3, 1]), ttp=how)
     assert where == "table, row 4, column 'ttp_event'"
     assert rule == "must be one of '1', '0', '2', as declared"
-    with pytest.raises(InputError, match="and competing, if it stands for another event"):
+    with pytest.raises(InputError, match="if 2 is another event, pass .*competing"):
         _cohort(table, ttp={})
 
 
@@ -143,7 +143,7 @@ def test_check_cohort_counts_competing_events() -> None:
         return list(summary_lines(cohort, median_follow_up=medians, show_small_cells=not kept_back))[1]
 
     assert "pfs: 15 events, 11 of them death without progression, " in line(False, pfs=_declared("event"))
-    assert "pfs: 15 events, not shown of them death without progression, " in line(True, pfs=_declared("event"))
+    assert "pfs: all but <5 with the event, all but <5 of them death without progression, " in line(True, pfs=_declared("event"))
     assert "ttp: 13 events, 2 death without progression (censored), " in line(False, ttp=_declared("censored"))
     assert "ttp: 13 events, <5 death without progression (censored), " in line(True, ttp=_declared("censored"))
 

@@ -287,9 +287,14 @@ def _dataset(name: str, endpoint: EndpointDescription, spans: Spans, *, ids: pd.
     data = xr.Dataset(variables, coords={"patient": ("row", ids.fillna("").to_numpy(dtype=str))})
     data["event"] = ("row", spans.event)
     data["weight"] = ("row", weight)
-    late = count_of_patients(data)(spans.after_cut_off)
+    patients = count_of_patients(data)
     return data.assign_attrs(
-        label=endpoint.label or name, better=endpoint.better, event_free=endpoint.event_free, n_after_cut_off=late
+        label=endpoint.label or name,
+        better=endpoint.better,
+        event_free=endpoint.event_free,
+        n_after_cut_off=patients(spans.after_cut_off),
+        n_seen_after_cut_off=patients(spans.seen_after_cut_off),
+        lacks_cut_off=int(spans.lacks_cut_off),
     )
 
 

@@ -37,6 +37,10 @@ class Spans:
         Where ``entry`` and ``lower`` come from.
     after_cut_off : ndarray of bool, shape (row,)
         Whose event came after the data cut-off and is counted as not seen.
+    seen_after_cut_off : ndarray of bool, shape (row,)
+        Who was seen without the event after the data cut-off.
+    lacks_cut_off : bool
+        Whether follow-up is by dates, and no data cut-off is declared.
     competing : ndarray of bool, shape (row,)
         Whose cell in the event column is a word for a competing event.
     """
@@ -50,6 +54,8 @@ class Spans:
     lower_column: str
     after_cut_off: BoolArray
     competing: BoolArray
+    seen_after_cut_off: BoolArray
+    lacks_cut_off: bool = False
 
 
 def spans_of(faults: Faults, endpoint: EndpointDescription, *, description: CohortDescription) -> Spans:
@@ -102,6 +108,7 @@ def _from_times(faults: Faults, endpoint: EndpointDescription, *, description: C
         lower_column=endpoint.time_lower or event_column,
         after_cut_off=np.zeros(size, dtype=bool),
         competing=competing,
+        seen_after_cut_off=np.zeros(size, dtype=bool),
     )
 
 
@@ -165,7 +172,7 @@ def _from_dates(faults: Faults, endpoint: EndpointDescription, *, description: C
     unclear = np.any([found.strange for found in events.values()], axis=0)
     event = event_day <= cut_off
     after = event_day > cut_off
-    last = cut_off
+    last, seen_later = cut_off, np.zeros(event.size, dtype=bool)
     if endpoint.last_contact_date:
         seen = read(endpoint.last_contact_date)
         absent = seen.empty & np.isnan(event_day) & ~unclear
@@ -173,6 +180,7 @@ def _from_dates(faults: Faults, endpoint: EndpointDescription, *, description: C
         mend = f"{FIND_OUT}; with cut_off_date and no last_contact_date all are followed until the cut-off"
         faults.cells(endpoint.last_contact_date, absent, rule=rule, mend=mend)
         last = np.where(after, cut_off, np.minimum(seen.days, cut_off))
+        seen_later = (seen.days > cut_off) & ~event & ~after
     end = np.where(event, event_day, np.where(unclear, np.nan, last))
     end[late] = np.nan
     entry = read(endpoint.entry_date, absent="every patient has an entry date") if endpoint.entry_date else None
@@ -190,6 +198,8 @@ def _from_dates(faults: Faults, endpoint: EndpointDescription, *, description: C
         lower_column=endpoint.lower_date or endpoint.event_date[0],
         after_cut_off=after,
         competing=np.zeros(end.size, dtype=bool),
+        seen_after_cut_off=seen_later,
+        lacks_cut_off=endpoint.cut_off_date is None,
     )
 
 

@@ -65,17 +65,24 @@ def summary_lines(
 def shown_counts(counts: Sequence[int], *, kept_back: bool) -> list[str]:
     """Counts of one total as they may be shown.
 
-    Below :data:`SMALL_CELL` they are ``<5``. Where that hides a single count, the smallest other one is not
-    shown either, since the total would give it away.
+    Below :data:`SMALL_CELL` they are ``<5``. Beside them the first other one is not shown either, since the total
+    would give them away: one by subtraction, several where they are all 1 or all 4. Which one is hidden depends on no
+    count, or who knows the rule would know its size.
     """
     if not kept_back:
         return [f"{count:,}" for count in counts]
     small = [0 < count < SMALL_CELL for count in counts]
     shown = [f"<{SMALL_CELL}" if hidden else f"{count:,}" for count, hidden in zip(counts, small, strict=True)]
-    others = [index for index, count in enumerate(counts) if count >= SMALL_CELL]
-    if sum(small) == 1 and others:
-        shown[min(others, key=lambda index: counts[index])] = _KEPT_BACK
+    others = (index for index, count in enumerate(counts) if count >= SMALL_CELL)
+    if any(small) and (first := next(others, None)) is not None:
+        shown[first] = _KEPT_BACK
     return shown
+
+
+def count_among(count: int, total: int, *, kept_back: bool) -> str:
+    """A count as it may be shown where its total is known: ``all but <5`` where only the others are few."""
+    shown, others = shown_counts([count, total - count], kept_back=kept_back)
+    return f"all but {others}" if shown == _KEPT_BACK and others != _KEPT_BACK else shown
 
 
 def n_patients(cohort: Cohort) -> int:
@@ -85,31 +92,33 @@ def n_patients(cohort: Cohort) -> int:
 
 def _endpoint_line(name: str, data: xr.Dataset, *, median: float, kept_back: bool) -> str:
     patients = of_patients(data)
-    n_events = int(patients.loc[patients["event"], "weight"].sum())
-    events = f"<{SMALL_CELL}" if kept_back and 0 < n_events < SMALL_CELL else f"{n_events:,}"
+    n, n_events = int(patients["weight"].sum()), int(patients.loc[patients["event"], "weight"].sum())
+    events = count_among(n_events, n, kept_back=kept_back)
+    with_event = f"{events} with the event" if events.startswith("all") else f"{events} event{'s' * (events != '1')}"
     reached = f"{median:.1f} months" if np.isfinite(median) else "not reached"
-    parts = [f"{events} event{'s' * (events != '1')}", f"median follow-up {reached}"]
+    parts = [with_event, f"median follow-up {reached}"]
     weight = data["weight"].to_numpy()
+    between = int(weight[(data["time_lower"] < data["time"]).to_numpy()].sum())
+    late = int(patients.loc[patients["entry"] > 0, "weight"].sum())
     facts = {
-        "event times known to an interval": int(weight[(data["time_lower"] < data["time"]).to_numpy()].sum()),
-        "with delayed entry": int(patients.loc[patients["entry"] > 0, "weight"].sum()),
-        "events after the data cut-off, counted as censored at it": int(data.attrs["n_after_cut_off"]),
+        "event times known to an interval": (between, n_events),
+        "with delayed entry": (late, n),
+        "events after the data cut-off, counted as censored at it": (int(data.attrs["n_after_cut_off"]), n - n_events),
     }
-    for what, count in facts.items():
+    for what, (count, total) in facts.items():
         if count:
-            parts.append(f"{shown_counts([count], kept_back=kept_back)[0]} {what}")
+            parts.append(f"{count_among(count, total, kept_back=kept_back)} {what}")
     if COMPETING in data:
-        parts.insert(1, _competing_part(data, n_events, kept_back=kept_back))
+        parts.insert(1, _competing_part(data, n=n, n_events=n_events, kept_back=kept_back))
     label = data.attrs["label"]
     return f"{name}{f' ({label})' if label != name else ''}: {', '.join(parts)}"
 
 
-def _competing_part(data: xr.Dataset, n_events: int, *, kept_back: bool) -> str:
-    """How many had the competing event; where it is counted among the events, their remainder is kept back with it."""
+def _competing_part(data: xr.Dataset, *, n: int, n_events: int, kept_back: bool) -> str:
+    """How many had the competing event, among the events or the censored."""
     n_other = count_of_patients(data)(data[COMPETING].to_numpy())
     among = data.attrs["competing_counts_as"] == "event"
-    counts = [n_other, n_events - n_other] if among else [n_other]
-    shown = shown_counts(counts, kept_back=kept_back)[0]
+    shown = count_among(n_other, n_events if among else n - n_events, kept_back=kept_back)
     return f"{shown} {'of them ' if among else ''}{data.attrs['competing_event']}{'' if among else ' (censored)'}"
 
 
@@ -121,7 +130,7 @@ def _covariate_line(covariate: Covariate, column: pd.Series, *, data: xr.Dataset
     if covariate.kind == "continuous":
         return f"{covariate.name}{label}, continuous: {_numbers(covariate, column, data=data, kept_back=kept_back)}"
     if covariate.reference is None:
-        told = shown_counts([patients(column.notna().to_numpy()), n_missing], kept_back=kept_back)[1]
+        told = count_among(n_missing, patients(column.notna().to_numpy()) + n_missing, kept_back=kept_back)
         words = f"{len(covariate.levels)} different words, {MISSING} {told}"
         return f"{covariate.name}{label}, {covariate.kind} without a reference level: {words}; declare it to use it"
     values = column.map({0.0: covariate.levels[0], 1.0: covariate.levels[1]}) if covariate.kind == "binary" else column
@@ -135,9 +144,12 @@ def _covariate_line(covariate: Covariate, column: pd.Series, *, data: xr.Dataset
 def _numbers(covariate: Covariate, column: pd.Series, *, data: xr.Dataset, kept_back: bool) -> str:
     """Quartiles of a number; where patients have several rows, of the first value that each has."""
     patients, known = count_of_patients(data), column.notna().to_numpy()
-    told = f"{MISSING} {shown_counts([patients(known), patients(~known)], kept_back=kept_back)[1]}"
+    n_known, n_missing = patients(known), patients(~known)
+    told = f"{MISSING} {count_among(n_missing, n_known + n_missing, kept_back=kept_back)}"
     if not known.any():
         return f"no value, {told}"
+    if kept_back and n_known < SMALL_CELL:
+        return f"fewer than {SMALL_CELL} patients with a value, {told}"
     weight, when = data["weight"].to_numpy(), ""
     if is_start_stop(data):
         order = np.argsort(data["entry"].to_numpy(), kind="stable")

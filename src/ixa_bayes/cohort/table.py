@@ -45,7 +45,9 @@ class Cohort:
         observation), ``time`` (months > entry, end of follow-up), ``time_lower`` (months; equal to ``time`` unless the
         event is only known to lie in (time_lower, time]), ``event`` (bool), ``weight`` (int64 >= 1, a frequency).
         A patient has several rows in a start-stop table only. Attributes: ``label``, ``better``,
-        ``event_free`` (words), ``n_after_cut_off`` (patients).
+        ``event_free`` (words), ``n_after_cut_off`` (patients whose event came after the data cut-off),
+        ``n_seen_after_cut_off`` (patients seen without one after it), ``lacks_cut_off`` (1 where follow-up is by dates
+        without a cut-off).
         Where a competing event is declared also ``competing`` (bool: follow-up ended with it; the ``event`` is then
         True if it counts as one), with the attributes ``own_event``, ``competing_event`` (their names),
         ``competing_counts_as`` (``event`` or ``censored``) and ``n_competing_later`` (patients who had it after their
