@@ -73,8 +73,9 @@ def question(
     table: pd.DataFrame | None = None,
     endpoints: dict[str, dict[str, Any]] | None = None,
     levels: tuple[str, ...] = ("a", "b", "c"),
+    reference: str = "",
 ) -> SurvivalQuestion:
-    """A question about :func:`patients`, or about a table like theirs, whose stages are ``levels``."""
+    """A question about :func:`patients`, or about a table like theirs, whose stages are ``levels``, the first for reference."""
     people = patients() if table is None else table
     description = {
         "name": "toy",
@@ -83,7 +84,7 @@ def question(
         "endpoints": endpoints or {"pfs": {"label": "Progression <i>free</i>"}},
         "covariates": {
             "marker": {"kind": "binary"},
-            "stage": {"kind": "categorical", "levels": list(levels), "reference": levels[0]},
+            "stage": {"kind": "categorical", "levels": list(levels), "reference": reference or levels[0]},
             "sex": {"kind": "binary", "levels": ["female", "male"]},
             "age": {"kind": "continuous", "unit": "years"},
         },

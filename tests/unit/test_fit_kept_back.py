@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ixa_bayes.report.fit.curves import group_curves
 from ixa_bayes.report.fit.figures import draw_fit
 from ixa_bayes.report.fit.kept_back import events_words, may_be_told, without_small
 from ixa_bayes.report.fit.page import render_fit_page
@@ -70,6 +71,30 @@ def test_the_smallest_subgroup_says_that_its_events_are_not_told() -> None:
 COUNTS = (0, 1, 2, 4, 5, 6, 30)
 
 
+def test_tables_hide_the_same_counts_and_not_those_that_the_others_tell() -> None:
+    """Levels are declared as b, a, c with a for reference; three have c, and the markers of three are not known."""
+    table = patients().assign(marker=lambda people: people["marker"].fillna(1).mask(people.index < 3))
+    asked = question(table=table, evidence_kind="patients", levels=("b", "a", "c"), reference="a")
+    results = results_of(written_fit(asked))
+    at_start = {
+        name: {
+            group.level: group.at_risk[0]
+            for group in group_curves(results.fit, np.array([0.0, 12.0]), kept_back=True, covariate=name)
+        }
+        for name in ("stage", "marker")
+    }
+    n = results.patients.set_index(["factor", "level"])["n"]
+    assert list(n["stage"].index) == ["a", "b", "c"]
+    assert np.isnan(n["stage", "b"]), "the first that is declared, as check-cohort has it"
+    assert n["stage", "a"] >= 5
+    assert at_start["stage"] == {"a": f"{n['stage', 'a']:.0f}", "b": "not shown"}
+    assert np.isnan(n["marker", "0"])
+    assert at_start["marker"] == {"0": "not shown", "1": f"{n['marker', '1']:.0f}"}
+    curves = results.curves
+    early = curves[(curves["factor"] == "stage") & (curves["time"] == 3) & (curves["interval"] == "log-log")]
+    assert early.set_index("level")["n_at_risk"].isna().to_dict() == {"a": False, "b": True, "c": True}
+
+
 @pytest.mark.parametrize("n_levels", [2, 3])
 def test_no_count_that_is_kept_back_follows_from_the_others_and_the_total(n_levels: int) -> None:
     """Whatever an attacker adds and subtracts: each small count can still be another one."""
@@ -79,7 +104,7 @@ def test_no_count_that_is_kept_back_follows_from_the_others_and_the_total(n_leve
         small = [1 <= count <= 4 for count in counts]
         assert n[small].isna().all()
         if any(small) and max(counts) >= 5:
-            assert n.isna().sum() > sum(small), "beside small ones a larger one is kept back"
+            assert n.isna().sum() > sum(small), "beside small ones another is kept back"
         if not any(small):
             assert n.notna().all()
 

@@ -14,7 +14,7 @@ from ixa_bayes.crosscheck.observations import follow_up
 from ixa_bayes.inference.survival.estimands import hazard, standardised
 from ixa_bayes.inference.survival.fitting import SurvivalFit
 from ixa_bayes.report.fit.extrapolation import followed_by
-from ixa_bayes.report.fit.results import NOT_KNOWN, levels_of
+from ixa_bayes.report.fit.results import NOT_KNOWN, declared, levels_of
 
 FloatArray = NDArray[np.float64]
 
@@ -115,20 +115,32 @@ def group_curves(
         One with levels; patients for whom it is not known are in no group.
     """
     some = thinned(fit)
-    members = list(_members(fit, covariate))
-    counts = np.array([_at_risk(only(fit, rows), ticks) for _, rows in members])
-    shown = [shown_counts(column.tolist(), kept_back=kept_back) for column in counts.T]
+    shown = _at_risk_shown(fit, ticks, kept_back=kept_back, covariate=covariate)
     found = []
-    for which, (level, rows) in enumerate(members):
+    for level, rows in _members(fit, covariate):
         if kept_back and only(fit, rows).question.unit_weight.sum() < SMALL_CELL:
             continue
         time, survival = observed_steps(only(fit, rows), kept_back=kept_back)
-        at_risk = tuple(column[which] for column in shown)
         band = replace(
             _model_band(only(some, rows), float(ticks[-1])), followed=_followed(only(fit, rows), kept_back=kept_back)
         )
-        found.append(GroupCurve(level, time, survival, at_risk, band))
+        found.append(GroupCurve(level, time, survival, shown[level], band))
     return found
+
+
+def _at_risk_shown(
+    fit: SurvivalFit, ticks: FloatArray, *, kept_back: bool, covariate: str | None
+) -> dict[str, tuple[str, ...]]:
+    """Patients at risk at each tick as they may be shown, by level; those whose level is not known count as another."""
+    levels, labels = [""], np.full(fit.question.rows.event.size, "")
+    if covariate is not None:
+        levels, labels = declared(fit, covariate), levels_of(fit, covariate).to_numpy(dtype=str)
+    nobody = np.zeros(ticks.size, dtype=np.int64)  # at a level that nobody has
+    counts = np.array(
+        [_at_risk(only(fit, own), ticks) if (own := labels == level).any() else nobody for level in levels]
+    )
+    shown = [shown_counts(column.tolist(), kept_back=kept_back) for column in counts.T]
+    return {level: tuple(column[which] for column in shown) for which, level in enumerate(levels)}
 
 
 def _members(fit: SurvivalFit, covariate: str | None) -> Iterator[tuple[str, NDArray[np.bool_]]]:

@@ -18,13 +18,13 @@ def is_small(counts: pd.Series) -> pd.Series:
 def without_small(table: pd.DataFrame) -> pd.DataFrame:
     """Counts of one total without small ones, nor those that would give them away.
 
-    Beside a count that is kept back, the smallest other one of the total is kept back too. Where few at a level have
-    not had the event, those who have had it are not told.
+    Beside a count that is kept back, the first other one of the total is kept back too, as ``check-cohort`` does. Where
+    few at a level have not had the event, those who have had it are not told.
 
     Parameters
     ----------
     table : DataFrame, shape (level, column)
-        ``n``, ``n_events``, ``n_missing`` and more.
+        ``n``, ``n_events``, ``n_missing`` and more; the levels stand in the order in which the cohort declares them.
 
     Returns
     -------
@@ -35,9 +35,8 @@ def without_small(table: pd.DataFrame) -> pd.DataFrame:
     n, events = whole["n"], whole["n_events"]
     hidden = whole.assign(n_missing=whole["n_missing"].mask(is_small(whole["n_missing"])))
     for column, small in (("n", is_small(n)), ("n_events", is_small(events) | is_small(n - events))):
-        others = whole.loc[~small & (whole[column] >= SMALL_CELL), column]
-        also = whole.index == others.idxmin() if small.any() and len(others) else False
-        hidden[column] = whole[column].mask(small | also)
+        others = whole.index[~small & (whole[column] >= SMALL_CELL)]
+        hidden[column] = whole[column].mask(small | (whole.index.isin(others[:1]) & small.any()))
     told = hidden[["n", "n_events", "n_missing"]].isna().any(axis="columns")
     note = f"counts below {SMALL_CELL}, and counts that would tell them, are kept back"
     return hidden.assign(note=np.where(told, note, ""))

@@ -199,18 +199,39 @@ def curves_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
     tables = []
     for factor, labels in groups.items():
         table = _curves(fit, labels)
+        if factor != ALL:
+            table = _in_order(table, "group", declared(fit, factor))
         if kept_back:
             table = _kept_back(table, fit, labels=labels.to_numpy(dtype=str))
         if factor != ALL:
-            term = fit.question.design.terms[factor]
-            order = [term.reference, *term.levels, NOT_KNOWN]
-            table = table.sort_values("group", key=lambda levels: levels.map(order.index), kind="stable")
+            table = _in_order(table, "group", _told_in(fit, factor))
         tables.append(table.assign(factor="" if factor == ALL else factor))
     joined = pd.concat(tables, ignore_index=True).rename(columns={"group": "level"})
     joined.loc[joined["factor"] == "", "level"] = ""
     first = ["factor", "level"]
     evidence = {"evidence_kind": fit.question.cohort.evidence_kind, "ledger_rows": ""}
     return joined[[*first, *joined.columns.difference(first, sort=False)]].assign(**evidence)
+
+
+def declared(fit: SurvivalFit, covariate: str) -> list[str]:
+    """Levels in the cohort's order, in which counts are kept back: two tables that hid others would tell each other's.
+
+    ``not known`` is the last, though nobody may have it.
+    """
+    term = fit.question.design.terms[covariate]
+    source = fit.question.analysis.covariates[covariate].expression(covariate)
+    own = fit.question.cohort.declared[source.column].levels if term.kind == "factor" else ()
+    return [*(own or (term.reference, *term.levels)), NOT_KNOWN]
+
+
+def _told_in(fit: SurvivalFit, covariate: str) -> list[str]:
+    """Levels in the order of tables: the reference first."""
+    term = fit.question.design.terms[covariate]
+    return [term.reference, *term.levels, NOT_KNOWN]
+
+
+def _in_order(table: pd.DataFrame, column: str, order: list[str]) -> pd.DataFrame:
+    return table.sort_values(column, key=lambda levels: levels.map(order.index), kind="stable")
 
 
 def levels_of(fit: SurvivalFit, covariate: str) -> pd.Series:
@@ -250,7 +271,7 @@ def _goes_on(fit: SurvivalFit) -> NDArray[np.bool_]:
 def _kept_back(table: pd.DataFrame, fit: SurvivalFit, *, labels: NDArray[np.str_]) -> pd.DataFrame:
     """The table without what rests on few patients: late times and medians of a group, and all of a small group.
 
-    Where the patients at risk of a group are kept back, so are those of the smallest other one, since the total would
+    Where the patients at risk of a group are kept back, so are those of the first other one, since the total would
     give them away.
     """
     at_risk = table["n_at_risk"].astype(float)
@@ -259,8 +280,8 @@ def _kept_back(table: pd.DataFrame, fit: SurvivalFit, *, labels: NDArray[np.str_
     counts = pd.Series(False, index=table.index)
     for _, same in at_risk[table["quantity"] == "survival"].groupby([table["time"], table["interval"]]):
         others = same[same >= SMALL_CELL]
-        if (same < SMALL_CELL).any() and len(others):
-            counts |= counts.index == others.idxmin()
+        if (same < SMALL_CELL).any():
+            counts |= counts.index.isin(others.index[:1])
     times = table[["estimate", "lower", "upper"]].where(table["quantity"].isin(["median", "median_follow_up"]))
     late = times.apply(lambda row: _few_at(fit, row, chosen=labels == table.loc[row.name, "group"]), axis="columns")
     hide |= late["estimate"]
@@ -306,8 +327,11 @@ def patients_of(fit: SurvivalFit, *, kept_back: bool) -> pd.DataFrame:
         labels = pd.Series("", index=counts.index) if levels == [""] else levels_of(fit, name).reset_index(drop=True)
         counts["n"] = np.where(pd.DataFrame({"id": ids, "level": labels}).duplicated(), 0, rows.weight)
         by_level = counts.groupby(labels).sum().reindex(levels, fill_value=0).rename_axis("level").reset_index()
-        by_level = by_level.assign(factor=name, n_missing=design.lost.get(name, 0))
-        tables.append(without_small(by_level) if kept_back else by_level.assign(note=""))
+        by_level = by_level.assign(factor=name, n_missing=design.lost.get(name, 0), note="")
+        if kept_back:
+            order = [""] if levels == [""] else declared(fit, name)
+            by_level = without_small(_in_order(by_level, "level", order)).sort_index()
+        tables.append(by_level)
     joined = pd.concat(tables, ignore_index=True).assign(
         evidence_kind=fit.question.cohort.evidence_kind, ledger_rows=""
     )
