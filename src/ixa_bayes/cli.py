@@ -84,6 +84,7 @@ def list_builtin() -> None:
     out.print(f"  studies  {', '.join(builtin_names('study')) or 'none'}", soft_wrap=True)
     out.print(f"  cohorts  {', '.join(builtin_names('cohort')) or 'none'}", soft_wrap=True)
     out.print(f"  models   {', '.join(builtin_names('model')) or 'none'}", soft_wrap=True)
+    out.print("Your own: ixa-bayes new-study, new-cohort, new-model", soft_wrap=True)
 
 
 @app.command("new-study", epilog="Example: ixa-bayes new-study my_study")
@@ -203,7 +204,33 @@ def _commands_to_fit(endpoints: list[str], covariates: list[str], cohort: str) -
                 models.append(name)
     if models:
         return [f"ixa-bayes fit {model} --cohort {quote(cohort)}" for model in models]
-    return [f"ixa-bayes fit MODEL --cohort {quote(cohort)}  (MODEL: a copy of a built-in model with your covariates)"]
+    own = f"my_model.toml --cohort {quote(cohort)}"
+    return [f"ixa-bayes new-model {own}", f"ixa-bayes fit {own}"]
+
+
+@app.command("new-model", epilog="Example: ixa-bayes new-model my_model.toml --cohort my_cohort --endpoint os")
+def new_model(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to create, ending in .toml.")],
+    cohort: Annotated[
+        str, typer.Option(metavar="COHORT", help="The patients whose covariates the model gets.")
+    ] = "example_cohort",
+    endpoint: Annotated[str | None, typer.Option(help="The cohort's first one if not given.")] = None,
+    force: ForceOption = False,
+) -> None:
+    """Write an annotated survival model with the covariates of a cohort."""
+    from shlex import quote
+
+    from ixa_bayes.cohort.table import read_cohort
+    from ixa_bayes.models.template import write_model_template
+    from ixa_bayes.study.audit.prints import counted
+
+    n = write_model_template(file, cohort=read_cohort(cohort), endpoint=endpoint, force=force)
+    out.print(
+        f"Wrote {file} with {counted(n, 'covariate')} of {cohort}. State its priors and remove what the question does "
+        f"not need, then: ixa-bayes fit {quote(str(file))} --cohort {quote(cohort)}",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 @app.command(epilog="Example: ixa-bayes audit zhou2026")

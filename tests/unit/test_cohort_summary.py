@@ -252,9 +252,10 @@ def test_check_cohort_ends_with_the_command_to_fit(tmp_path: Path) -> None:
     file = tmp_path / "my table.csv"
     file.write_text("patient,relapse_time,relapse_event\nA,1,1\nB,2,0\n", encoding="utf-8")
     done = RUN.invoke(app, ["check-cohort", str(file)])
-    assert done.output.splitlines()[-1] == (
-        f"Next: ixa-bayes fit MODEL --cohort '{file}'  (MODEL: a copy of a built-in model with your covariates)"
-    )
+    assert done.output.splitlines()[-2:] == [
+        f"Next: ixa-bayes new-model my_model.toml --cohort '{file}'",
+        f"Next: ixa-bayes fit my_model.toml --cohort '{file}'",
+    ]
 
 
 def test_a_built_in_model_is_not_offered_to_a_cohort_without_its_covariates(tmp_path: Path) -> None:
@@ -263,7 +264,7 @@ def test_a_built_in_model_is_not_offered_to_a_cohort_without_its_covariates(tmp_
     done = RUN.invoke(app, ["check-cohort", str(file)])
     assert done.exit_code == 0, done.output
     assert "os_weibull" not in done.output
-    assert "ixa-bayes fit MODEL" in done.output
+    assert "ixa-bayes new-model my_model.toml" in done.output
 
 
 def test_check_cohort_shows_ids_only_when_asked(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from ixa_bayes.study.toml_files import KeyFault, KeyFaultsError
 
 MONTHS_PER: Final[Mapping[str, float]] = {"month": 1.0, "year": 12.0, "day": 1 / 30.4375}
 MOST_MARGINALISED: Final = 4
-_EXPRESSION: Final = re.compile(r"^\s*(\w+)\s*(?:(<=|>=|==|<|>)\s*([^\s<>=](?:.*\S)?)\s*)?$")
+_EXPRESSION: Final = re.compile(r"^\s*([^\s<>=](?:[^<>=]*[^\s<>=])?)\s*(?:(<=|>=|==|<|>)\s*([^\s<>=](?:.*\S)?)\s*)?$")
 
 Positive = Annotated[float, Field(gt=0, lt=math.inf)]
 Finite = Annotated[float, Field(gt=-math.inf, lt=math.inf)]
