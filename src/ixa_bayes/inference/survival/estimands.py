@@ -42,7 +42,8 @@ _NEVER_BEYOND: Final = (1e-30, 1e30)
 def hazard_ratios(fit: SurvivalFit) -> xr.DataArray:
     """Hazard ratios of all coefficients, dims (chain, draw, coefficient); empty for a model without covariates.
 
-    Of an effect that changes over time the geometric mean of its hazard ratios in the intervals.
+    Of an effect that changes over time the geometric mean of its hazard ratios in the intervals, each counted once
+    however long: the mean that the covariate's prior is about.
 
     Examples
     --------
