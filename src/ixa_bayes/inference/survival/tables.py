@@ -25,8 +25,8 @@ COLUMNS: Final[Mapping[str, str]] = {
     "estimand": "hazard_ratio, survival, median, rmst (restricted mean survival time), "
     "survival_difference, rmst_difference; of an effect that changes over time hazard_ratio is the geometric mean over "
     "the intervals, each counted once however long, and there are hazard_ratio_in_interval, hazard_ratio_change (of "
-    "the last interval over the first; 1: proportional hazards) and change_sd (standard deviation of a year's change of "
-    "the log hazard ratio)",
+    "the last interval over the first; 1: proportional hazards) and change_sd (standard deviation of a year's change "
+    "of the log hazard ratio)",
     "endpoint": "the endpoint",
     "population": "whose quantity it is: `each` for a hazard ratio, `cohort` for an average over the cohort's patients",
     "model": "name of the model file",
