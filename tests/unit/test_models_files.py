@@ -1,10 +1,14 @@
 import re
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from ixa_bayes.cohort.table import read_cohort
 from ixa_bayes.errors import InputError
 from ixa_bayes.models.analysis import models_for, read_model
+from ixa_bayes.models.design_matrix import design_of
 from ixa_bayes.models.effects import EffectAnalysis
 from ixa_bayes.models.survival_analysis import SurvivalAnalysis
 from ixa_bayes.study.locate import builtin_names, locate
@@ -83,3 +87,91 @@ def test_a_study_replaces_and_adds_models(make_study: StudyMaker, hazard_ratios:
     with pytest.raises(InputError) as error:
         models_for(study)
     assert len(error.value.problems) == 2
+
+
+PRIOR = (
+    'prior = { kind = "normal", mean = 0.0, sd = 1.0, '
+    'source = "weakly informative: 95% of hazard ratios between 0.14 and 7.1" }'
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "told"),
+    [
+        (
+            PRIOR,
+            'prior = { kind = "normal", sd = 1.0 }',
+            "prior.source",
+            "key covariates.gfr_le_70.prior.source is missing",
+        ),
+        (PRIOR, 'prior = { sd = 1.0, source = "x" }', "prior.kind", "one of normal, student_t"),
+        (PRIOR, 'prior = { kind = "normal", sdd = 1.0, source = "x" }', "prior.sdd", "write 'sd'"),
+        (PRIOR, 'prior = { kind = "norml", sd = 1.0, source = "x" }', "prior.kind", "write 'normal'"),
+        (PRIOR, f"{PRIOR}\nmising = 'marginalise'", "mising", "write 'missing'"),
+    ],
+)
+def test_faults_of_a_prior_are_named_as_it_is_written(tmp_path: Path, old: str, new: str, key: str, told: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(locate("pfs_weibull", "model").read_text(encoding="utf-8").replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(InputError) as error:
+        read_model(path)
+    (problem,) = error.value.problems
+    assert problem.where.endswith(f"key covariates.gfr_le_70.{key}")
+    assert told in str(problem)
+    assert ".normal." not in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("pfs_weibul", "pfs_weibull"),
+        ("PFS-Weibull", "pfs_weibull"),
+        ("my_modle.toml", "my_model.toml"),
+        ("sub/other_mode.toml", "sub/other_model.toml"),
+        ("sub/pfs_weibul", ""),
+        ("nothing_like_it", ""),
+        ("nowhere/my_model.toml", ""),
+    ],
+)
+def test_a_misspelt_model_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, meant: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    for file in ("my_model.toml", "sub/other_model.toml", "sub/other_mode.txt"):
+        (tmp_path / file).write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match="neither a path nor a built-in name") as error:
+        read_model(name)
+    (problem,) = error.value.problems
+    assert problem.mend.startswith(f"did you mean {meant}?" if meant else "check the spelling")
+
+
+def test_a_misspelt_study_and_cohort_are_recognised() -> None:
+    for kind, name, meant in (("study", "zhuo2026", "zhou2026"), ("cohort", "exampel_cohort", "example_cohort")):
+        with pytest.raises(InputError, match=f"did you mean {meant}"):
+            locate(name, kind)
+
+
+def test_a_factor_without_a_reference_is_declared_where_its_cohort_is() -> None:
+    table = {
+        "patient": range(6),
+        "pfs_time": np.arange(6) + 1.0,
+        "pfs_event": [0, 1] * 3,
+        "stage": ["I", "II", "III"] * 2,
+    }
+    content = {
+        "kind": "survival",
+        "name": "m",
+        "title": "t",
+        "endpoint": "pfs",
+        "covariates": {"stage": {"prior": NORMAL}},
+    }
+    analysis = SurvivalAnalysis.model_validate(content | {"baseline": WEIBULL})
+    with pytest.raises(InputError, match="declare `reference` of stage in description="):
+        design_of(read_cohort(pd.DataFrame(table)), analysis)
+
+
+NORMAL = {"kind": "normal", "sd": 1.0, "source": "test"}
+WEIBULL = {
+    "law": "weibull",
+    "median": {"months": 12.0, "log_sd": 1.0, "source": "t"},
+    "shape": {"log_sd": 0.5, "source": "t"},
+}

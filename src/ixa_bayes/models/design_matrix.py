@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ixa_bayes.cohort.description import DESCRIPTION_FILE, as_python
 from ixa_bayes.cohort.follow_up import count_of_patients, is_start_stop
 from ixa_bayes.cohort.table import Cohort, Covariate
 from ixa_bayes.errors import InputError, Problem
@@ -333,7 +334,8 @@ def _term(cohort: Cohort, name: str, covariate: ModelCovariate) -> tuple[Term, p
     else:
         if source.reference is None:
             rule = f"a {source.kind} covariate needs a reference level (levels: {', '.join(source.levels)})"
-            mend = f"declare `reference` of {source.name} in cohort.toml"
+            mend = f"declare `reference` of {source.name} in {DESCRIPTION_FILE}"
+            mend = mend if cohort.path else as_python(mend)
             raise InputError([Problem(where, "no reference level", rule, mend)])
         levels = tuple(level for level in source.levels if level != source.reference)
         term = Term(name, label, "factor", source.reference, levels, implies=covariate.implies)

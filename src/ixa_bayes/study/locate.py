@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ixa_bayes.errors import InputError, Problem
+from ixa_bayes.study.hints import did_you_mean
 
 Kind = Literal["study", "model", "cohort"]
 CONTENT: Final[Mapping[Kind, str]] = {"study": "study.toml", "cohort": "cohort.toml"}
@@ -52,16 +53,33 @@ def locate(name: str | Path, kind: Kind) -> Path:
     candidate = root / "models" / f"{name}.toml" if kind == "model" else root / "data" / name
     if str(name) in builtin_names(kind):
         return candidate
+    meant = _meant(path, kind)
+    mend = "check the spelling, or give the path"
     raise InputError(
         [
             Problem(
                 f"{kind} {str(name)!r}",
                 "neither a path nor a built-in name",
                 f"built in are {', '.join(builtin_names(kind)) or 'none'}",
-                "check the spelling, or give the path",
+                f"did you mean {meant}? If not, {mend}" if meant else mend,
             )
         ]
     )
+
+
+def _meant(path: Path, kind: Kind) -> str:
+    """What stands beside a path that is not there, or is built in, under nearly its name; empty if nothing does."""
+    beside = [other for other in path.parent.iterdir() if _may_be(other, kind)] if path.parent.is_dir() else []
+    names = {name: str(other) for other in sorted(beside) for name in (other.stem, other.name)}
+    names |= {name: name for name in builtin_names(kind)} if path.parent == Path() else {}
+    close = did_you_mean(path.name, names) or did_you_mean(path.stem, names)
+    return names[close.removeprefix("write ").strip("'")] if close else ""
+
+
+def _may_be(path: Path, kind: Kind) -> bool:
+    if path.name.startswith("."):
+        return False
+    return path.suffix == ".toml" if kind == "model" else kind == "cohort" or (path / CONTENT[kind]).is_file()
 
 
 def _path(name: object, kind: Kind) -> Path:

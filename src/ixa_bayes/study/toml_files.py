@@ -100,7 +100,15 @@ def problems_of(error: ValidationError, *, path: Path, model: type[BaseModel]) -
     meant = {(*fault.key[:-1], word) for fault in faults for word in re.findall(r"^write '(\w+)'", fault.mend)}
     told = [fault for fault in faults if not (fault.found == _ABSENT and fault.key in meant)]
     told.sort(key=lambda fault: places.line(fault.key) or 0)
-    return [Problem(places.place(fault.key), fault.found, fault.rule, fault.mend) for fault in told]
+    return [
+        Problem(
+            places.place(fault.key),
+            fault.found,
+            f"key {_dotted(places.written(fault.key))} is missing" if fault.found == _ABSENT else fault.rule,
+            fault.mend,
+        )
+        for fault in told
+    ]
 
 
 def _faults(raw: ErrorDetails, schema: Mapping[str, Any]) -> Iterator[KeyFault]:
@@ -206,11 +214,15 @@ class _Places:
 
     def place(self, key: Key) -> str:
         """File, line and key."""
-        whole = self._until(len(self._lines)) or {}
-        there, line = _keys_there(whole, key), self.line(key)
-        shown = key if not whole else (*there, *(part for part in key[-1:] if there[-1:] != (part,)))
+        line, shown = self.line(key), self.written(key)
         parts = [str(self.path), f"line {line}" if line else "", f"key {_dotted(shown)}" if shown else ""]
         return ", ".join(part for part in parts if part)
+
+    def written(self, key: Key) -> Key:
+        """A key as its owner writes it, without the names of unions' parts; as it is where there is no file."""
+        whole = self._until(len(self._lines)) or {}
+        there = _keys_there(whole, key)
+        return key if not whole else (*there, *(part for part in key[-1:] if there[-1:] != (part,)))
 
     def line(self, key: Key) -> int | None:
         """The line that brings in the key, or as much of the way to it as there is."""
