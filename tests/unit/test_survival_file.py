@@ -1,5 +1,6 @@
 """A fit in its folder finds its model and its cohort again, or says what is missing."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -67,6 +68,18 @@ def test_a_cohort_that_changed_is_refused(tmp_path: Path) -> None:
     _in_a_file(tmp_path, patients().assign(pfs_time=lambda table: table["pfs_time"] + 1))
     with pytest.raises(InputError, match="found other patients; must be the patients of the fit"):
         load_fit(tmp_path / "out")
+
+
+def test_another_cohort_is_told_from_the_one_that_was_fitted(tmp_path: Path) -> None:
+    save_fit(written_fit(_in_a_file(tmp_path)), tmp_path / "out")
+    fitted = re.escape(f"which were those of {tmp_path / 'patients.csv'}")
+    other, rows = tmp_path / "other", patients()
+    other.mkdir()
+    _in_a_file(other, rows.assign(pfs_time=rows["pfs_time"] + 1))
+    with pytest.raises(InputError, match=f"found other patients; .*{fitted}"):
+        load_fit(tmp_path / "out", cohort=other)
+    with pytest.raises(InputError, match=f"found other patients; .*{fitted}(.|\n)*must be a column of cohort"):
+        load_fit(tmp_path / "out", cohort=rows[["patient", "pfs_time", "pfs_event"]])
 
 
 def test_without_rows_of_patients_or_a_file_the_cohort_is_asked_for(tmp_path: Path) -> None:

@@ -91,12 +91,21 @@ def load_fit(folder: Path | str, *, cohort: "Cohort | Path | str | pd.DataFrame 
     analysis = _analysis_of(where / POSTERIOR, fitted.get(MODEL))
     if not isinstance(cohort, Cohort):
         cohort = read_cohort(_cohort_of(where) if cohort is None else cohort)
-    question = question_of(analysis, cohort)
+    try:
+        question = question_of(analysis, cohort)
+    except InputError as error:
+        raise InputError([_other_cohort(cohort, where), *error.problems]) from error
     if fitted.get("model_sha256") == analysis.sha256 and fitted.get("data_sha256") != question.data_sha256():
-        rule = f"must be the patients of the fit in {where}, which were others, or read otherwise"
-        mend = "name the table that was fitted, as it was then, or fit again"
-        raise InputError([Problem(f"cohort {cohort.name}", "other patients", rule, mend)])
+        raise InputError([_other_cohort(cohort, where)])
     return fit_of(question, where)
+
+
+def _other_cohort(cohort: Cohort, folder: Path) -> Problem:
+    source = _source_told(folder)
+    fitted = f"those of {source}" if source and source != _source_of(cohort) else "others, or read otherwise"
+    rule = f"must be the patients of the fit in {folder}, which were {fitted}"
+    mend = "name the table that was fitted, as it was then, or fit again"
+    return Problem(f"cohort {cohort.name}", "other patients", rule, mend)
 
 
 def fit_of(question: SurvivalQuestion, folder: Path) -> SurvivalFit:
@@ -159,13 +168,21 @@ def _cohort_of(folder: Path) -> str:
     if not private.is_file():
         found = f"no {PATIENT_LEVEL}, which knows where its cohort is"
         raise InputError([Problem(str(folder), found, rule, mend)])
-    with xr.open_datatree(private, engine=ENGINE) as opened:
-        source = str(opened.attrs.get(COHORT_SOURCE, ""))
+    source = _source_told(folder)
     if not source:
         raise InputError([Problem(str(folder), "a fit to a table in memory", rule, mend)])
     if source not in builtin_names("cohort") and not Path(source).exists():
         raise InputError([Problem(str(folder), f"a fit to {source}, which is not there", rule, mend)])
     return source
+
+
+def _source_told(folder: Path) -> str:
+    """What finds the cohort of a fit again, as its private file has it; empty where there is none."""
+    private = folder / PATIENT_LEVEL
+    if not private.is_file():
+        return ""
+    with xr.open_datatree(private, engine=ENGINE) as opened:
+        return str(opened.attrs.get(COHORT_SOURCE, ""))
 
 
 def _observed(question: SurvivalQuestion) -> xr.Dataset:
