@@ -132,6 +132,14 @@ def test_a_model_file_is_not_overwritten_and_faults_are_told(tmp_path: Path) -> 
         write_model_template(tmp_path / "m.txt", cohort=cohort)
 
 
+@pytest.mark.parametrize("name", ["patients.toml", "cohort.toml"])
+def test_a_model_never_takes_the_place_of_a_description(tmp_path: Path, name: str) -> None:
+    write_cohort_template(tmp_path, name="new")
+    with pytest.raises(InputError, match="choose another name"):
+        write_model_template(tmp_path / name, cohort=read_cohort(tmp_path), force=True)
+    assert read_cohort(tmp_path).name == "new"
+
+
 def test_the_list_and_the_help_lead_to_it() -> None:
     assert "new-model" in RUN.invoke(app, ["list"]).output
     assert "new-model" in RUN.invoke(app, ["--help"]).output

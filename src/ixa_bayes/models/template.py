@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from ixa_bayes.cohort.description import DESCRIPTION_FILE
 from ixa_bayes.cohort.follow_up import is_start_stop
 from ixa_bayes.cohort.table import Cohort, Covariate
 from ixa_bayes.errors import InputError, Problem
@@ -97,6 +98,9 @@ def write_model_template(path: Path, *, cohort: Cohort, endpoint: str | None = N
     """
     if path.suffix != ".toml":
         raise InputError([Problem(str(path), repr(path.suffix), "a model file ends in .toml", f"write {path}.toml")])
+    if cohort.path is not None and path.resolve() in _descriptions(cohort.path.resolve()):
+        rule = f"there stands what describes {cohort.path.name}, or would be taken for it"
+        raise InputError([Problem(str(path), "the place of a description", rule, "choose another name")])
     check_free(path, force=force)
     known = list(cohort.follow_up)
     if endpoint is not None and endpoint not in known:
@@ -107,6 +111,10 @@ def write_model_template(path: Path, *, cohort: Cohort, endpoint: str | None = N
     design_of(cohort, analysis)
     write_text(path, text, force=force)
     return len(analysis.covariates)
+
+
+def _descriptions(table: Path) -> tuple[Path, Path]:
+    return table.with_suffix(".toml"), table.with_name(DESCRIPTION_FILE)
 
 
 def model_template(cohort: Cohort, endpoint: str, *, name: str) -> str:
@@ -158,9 +166,7 @@ def _unusable(cohort: Cohort, column: str) -> str:
 def _what(covariate: Covariate) -> str:
     if covariate.kind == "continuous":
         unit = f" ({_one_line(covariate.unit)})" if covariate.unit else ""
-        return (
-            f'# A number{unit}: the hazard ratio is per `per`, and 0 stands for `centre`. Or a cut: from = "x <= 70".\n'
-        )
+        return f"# A number{unit}: the hazard ratio is per so many of it (`per`), and 0 stands for `centre`.\n"
     if covariate.kind == "binary":
         zero, one = (_one_line(level) for level in covariate.levels)
         return f"# {one} against {zero}.\n"
