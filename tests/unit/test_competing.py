@@ -143,7 +143,9 @@ def test_check_cohort_counts_competing_events() -> None:
         return list(summary_lines(cohort, median_follow_up=medians, show_small_cells=not kept_back))[1]
 
     assert "pfs: 15 events, 11 of them death without progression, " in line(False, pfs=_declared("event"))
-    assert "pfs: all but <5 with the event, all but <5 of them death without progression, " in line(True, pfs=_declared("event"))
+    assert "pfs: all but <5 with the event, all but <5 of them death without progression, " in line(
+        True, pfs=_declared("event")
+    )
     assert "ttp: 13 events, 2 death without progression (censored), " in line(False, ttp=_declared("censored"))
     assert "ttp: 13 events, <5 death without progression (censored), " in line(True, ttp=_declared("censored"))
 
