@@ -145,6 +145,8 @@ def calibrate(
     >>> fitted = ib.fit("pfs_weibull", "example_cohort", seed=1)  # doctest: +SKIP
     >>> ib.calibrate(fitted, seed=2).table()  # doctest: +SKIP
     """
+    if replicates < FEWEST:
+        raise ValueError(f"replicates is {replicates}; fewer than {FEWEST} could reject nothing.")
     ranks, divergent = posterior_ranks(fit, seed=seed, replicates=replicates, cores=cores, progress=progress)
     allowed = MAX_DIVERGENT_SHARE_SHRUNK if fit.question.analysis.shrinkage else MAX_DIVERGENT_SHARE
     return PosteriorCalibration(judge_ranks(ranks[AS_SAMPLED], n_draws=RANKED_AMONG), divergent, allowed)
@@ -175,7 +177,7 @@ def posterior_ranks(
     float
         Share of all draws that diverged.
     """
-    _check(fit, replicates)
+    _check(fit)
     asked = fit.question.analysis.sampler
     # The rate of the run that is reported, which may be a second one with smaller steps.
     target_accept = float(fit.posterior.attrs.get("target_accept", asked.target_accept))
@@ -221,9 +223,7 @@ class Replicate:
     both: SurvivalQuestion
 
 
-def _check(fit: SurvivalFit, replicates: int) -> None:
-    if replicates < FEWEST:
-        raise ValueError(f"replicates is {replicates}; fewer than {FEWEST} could reject nothing.")
+def _check(fit: SurvivalFit) -> None:
     where, problems = f"fit of {fit.question.analysis.name}", []
     if not fit.convergence.ok:
         rule = "draws of the posterior are needed, and these are none"
