@@ -75,7 +75,7 @@ def question(
     levels: tuple[str, ...] = ("a", "b", "c"),
     reference: str = "",
 ) -> SurvivalQuestion:
-    """A question about :func:`patients`, or about a table like theirs, whose stages are ``levels``, the first for reference."""
+    """A question about :func:`patients`, or a table like it, whose stages are ``levels``, the first for reference."""
     people = patients() if table is None else table
     description = {
         "name": "toy",

@@ -80,7 +80,7 @@ def test_words_of_the_event_column_tell_events_apart(counts_as: str) -> None:
     [(where, rule)] = _faults(table.assign(ttp_event=[1, 2, 0, 3, 1]), ttp=how)
     assert where == "table, row 4, column 'ttp_event'"
     assert rule == "must be one of '1', '0', '2', as declared"
-    with pytest.raises(InputError, match="if 2 is another event, pass .*competing"):
+    with pytest.raises(InputError, match=r"if 2 is another event, pass .*competing"):
         _cohort(table, ttp={})
 
 
