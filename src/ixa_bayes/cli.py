@@ -334,6 +334,9 @@ def calibrate(
     ] = None,
     seed: SeedOption = DEFAULT_SEED,
     force: ForceOption = False,
+    jobs: Annotated[
+        int, typer.Option(help="Refits at a time, -1 for one a core; the result is the same for any number.", min=-1)
+    ] = 1,
 ) -> None:
     """Check by simulation that the posteriors of a fit's model are right for cohorts like its own."""
     with _progress() as progress:
@@ -346,6 +349,7 @@ def calibrate(
             replicates=replicates,
             seed=seed,
             force=force,
+            jobs=jobs,
             progress=progress,
         )
     _print_outcome(outcome.headlines, [], unchanged=outcome.unchanged)

@@ -144,9 +144,9 @@ def test_a_wrong_posterior_of_the_cohort_is_rejected() -> None:
     assert not found.table()["ok"].all()
 
 
-def test_the_same_seed_gives_the_same_ranks_and_progress_is_told() -> None:
+def test_the_same_seed_gives_the_same_ranks_however_many_jobs_and_progress_is_told() -> None:
     told: list[tuple[int, int]] = []
-    again, _ = posterior_ranks(_fit(), seed=SEED, replicates=3, progress=lambda *done: told.append(done))
+    again, _ = posterior_ranks(_fit(), seed=SEED, replicates=3, jobs=2, progress=lambda *done: told.append(done))
     pd.testing.assert_frame_equal(again[AS_SAMPLED], _ranks()[0][AS_SAMPLED].iloc[:3])
     assert told == [(done, 3) for done in range(4)]
 

@@ -95,6 +95,13 @@ def test_prior_returned_is_seen_only_by_the_data_dependent_quantity(ranks: dict[
     assert judge_ranks(ranks["prior_returned"], n_draws=N_DRAWS).rejected == ("log_likelihood",)
 
 
+def test_replicates_side_by_side_give_the_same_ranks(ranks: dict[str, pd.DataFrame]) -> None:
+    found = simulate_ranks(_simulate, _fit, _quantities, n_replicates=40, seed=7, jobs=3)
+    alone = simulate_ranks(_simulate, _fit, _quantities, n_replicates=40, seed=7)
+    pd.testing.assert_frame_equal(found[AS_SAMPLED], alone[AS_SAMPLED])
+    assert len(found[AS_SAMPLED].drop_duplicates()) > 1
+
+
 def test_ties_are_broken_at_random() -> None:
     rng = np.random.default_rng(3)
     found = {rank_of(1.0, np.array([0.0, 1.0, 1.0, 2.0]), rng=rng) for _ in range(100)}

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from scipy.special import bdtr, bdtrc
 from scipy.stats import binom, poisson
 
+from ixa_bayes.parallel import each
+
 FloatArray = NDArray[np.float64]
 Draws = Mapping[str, FloatArray]
 """Parameters by name, the first axis running over draws (of length 1 for a true value)."""
@@ -72,6 +74,8 @@ def simulate_ranks(
     n_replicates: int,
     seed: int,
     corruptions: Mapping[str, Callable[[Draws, np.random.Generator], Draws]] | None = None,
+    jobs: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, pd.DataFrame]:
     """Rank true values among posterior draws, replicate by replicate.
 
@@ -88,6 +92,10 @@ def simulate_ranks(
     seed : int
     corruptions : mapping, optional
         Ways to spoil the draws; a criterion that does not reject them is worth nothing.
+    jobs : int
+        Replicates at a time; see :func:`ixa_bayes.parallel.each`. Ranks are the same for any number.
+    progress : callable
+        Called with replicates done and replicates in all.
 
     Returns
     -------
@@ -98,17 +106,24 @@ def simulate_ranks(
     ----------
     Talts et al. (2018), arXiv:1804.06788; Modrák et al. (2023), Bayesian Analysis, for data-dependent quantities.
     """
-    ranks: dict[str, list[dict[str, int]]] = {AS_SAMPLED: [], **{name: [] for name in corruptions or {}}}
-    for child in np.random.SeedSequence(seed).spawn(n_replicates):
+    ways = {AS_SAMPLED: lambda draws, _rng: draws, **(corruptions or {})}
+
+    def replicate(child: np.random.SeedSequence) -> dict[str, dict[str, int]]:
         rng = np.random.default_rng(child)
         truth, data = simulate(rng)
         draws = fit(data, int(rng.integers(2**32)))
-        wanted = quantities(truth, data)
-        for name, rows in ranks.items():
-            spoiled = draws if name == AS_SAMPLED else (corruptions or {})[name](draws, rng)
-            got = quantities(spoiled, data)
-            rows.append({key: rank_of(float(wanted[key][0]), got[key], rng=rng) for key in wanted})
-    return {name: pd.DataFrame(rows) for name, rows in ranks.items()}
+        wanted, ranks = quantities(truth, data), {}
+        for name, spoil in ways.items():
+            got = quantities(spoil(draws, rng), data)
+            ranks[name] = {key: rank_of(float(wanted[key][0]), got[key], rng=rng) for key in wanted}
+        return ranks
+
+    found: list[dict[str, dict[str, int]]] = []
+    progress(0, n_replicates)
+    for ranks in each(replicate, np.random.SeedSequence(seed).spawn(n_replicates), jobs=jobs):
+        found.append(ranks)
+        progress(len(found), n_replicates)
+    return {name: pd.DataFrame([ranks[name] for ranks in found]) for name in ways}
 
 
 def judge_ranks(ranks: pd.DataFrame, *, n_draws: int, band_prob: float = BAND_PROB) -> SBCResult:

@@ -107,6 +107,7 @@ def calibrate(
     seed: int,
     replicates: int = REPLICATES,
     cores: int | None = None,
+    jobs: int = 1,
     progress: Progress = lambda done, total: None,
 ) -> PosteriorCalibration:
     """Check by simulation that a model's posteriors are right for cohorts like the one that was fitted.
@@ -123,7 +124,9 @@ def calibrate(
     replicates : int
         None is dropped. With few only gross errors are found.
     cores : int, optional
-        Chains that run at the same time; all available ones if not given.
+        Chains of a refit that run at the same time; all available ones if not given.
+    jobs : int
+        Refits at a time; the ranks are the same for any number. Where cores are few their chains fill them already.
     progress : callable
         Called with refits done and refits in all.
 
@@ -147,7 +150,7 @@ def calibrate(
     """
     if replicates < FEWEST:
         raise ValueError(f"replicates is {replicates}; fewer than {FEWEST} could reject nothing.")
-    ranks, divergent = posterior_ranks(fit, seed=seed, replicates=replicates, cores=cores, progress=progress)
+    ranks, divergent = posterior_ranks(fit, seed=seed, replicates=replicates, cores=cores, jobs=jobs, progress=progress)
     allowed = MAX_DIVERGENT_SHARE_SHRUNK if fit.question.analysis.shrinkage else MAX_DIVERGENT_SHARE
     return PosteriorCalibration(judge_ranks(ranks[AS_SAMPLED], n_draws=RANKED_AMONG), divergent, allowed)
 
@@ -159,13 +162,14 @@ def posterior_ranks(
     replicates: int,
     cores: int | None = None,
     corruptions: Mapping[str, Corruption] | None = None,
+    jobs: int = 1,
     progress: Progress = lambda done, total: None,
 ) -> tuple[dict[str, pd.DataFrame], float]:
     """Ranks of parameters drawn from a posterior among draws that also know what the parameters made.
 
     Parameters
     ----------
-    fit, seed, replicates, cores, progress
+    fit, seed, replicates, cores, jobs, progress
         As in :func:`calibrate`.
     corruptions : mapping, optional
         Ways to spoil the refits' draws; see :func:`ixa_bayes.inference.calibration.simulate_ranks`.
@@ -185,7 +189,6 @@ def posterior_ranks(
     divergent: list[float] = []
 
     def refit(data: object, seed: int) -> Draws:
-        progress(len(divergent), replicates)
         question = cast("Replicate", data).both
         drawn = sample(survival_program(question.structure), question.data(), settings=settings, seed=seed, cores=cores)
         divergent.append(float(drawn["sample_stats"]["diverging"].mean()))
@@ -202,9 +205,10 @@ def posterior_ranks(
         n_replicates=replicates,
         seed=seed,
         corruptions=corruptions,
+        jobs=jobs,
+        progress=progress,
     )
-    progress(replicates, replicates)
-    return ranks, float(np.mean(divergent))
+    return ranks, float(np.mean(sorted(divergent)))  # refits side by side end in any order
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,6 +66,7 @@ def write_calibration(
     replicates: int,
     seed: int,
     force: bool = False,
+    jobs: int = 1,
     progress: Progress = lambda step, done, total: None,
 ) -> CalibrationOutcome:
     """Calibrate the posteriors of a fit's model for cohorts like its own, and write table, ranks and figure.
@@ -81,6 +82,8 @@ def write_calibration(
     replicates : int
     seed : int
     force : bool
+    jobs : int
+        Refits at a time.
     progress : callable
         Called with the name of each step, steps done, and steps in all.
 
@@ -108,7 +111,7 @@ def write_calibration(
     def tell(done: int, total: int) -> None:
         progress(f"Refitting: {done} of {total} simulated cohorts", done, total)
 
-    found = calibrate(fit, seed=seed, replicates=replicates, progress=tell)
+    found = calibrate(fit, seed=seed, replicates=replicates, jobs=jobs, progress=tell)
     told = Told(calibration_lines(found), list(found.reasons))
     with folder_replaced(target) as fresh:
         _write_files(found, fit, fresh)
