@@ -228,12 +228,7 @@ def _broken(name: str, folder: Path) -> ModuleType:
     return module
 
 
-IN_CI = "proposals of a progression"
-
-
-@pytest.mark.parametrize(
-    "name", [name if name == IN_CI else pytest.param(name, marks=pytest.mark.calibration) for name in WRONG]
-)
+@pytest.mark.parametrize("name", WRONG)
 def test_one_wrong_acceptance_ratio_is_seen(name: str, enumerated: tiny.Oracle, tmp_path: Path) -> None:
     draws = _run(_broken(name, tmp_path), n_sweeps=30_000)
     errors = _errors(draws, enumerated) if len(draws.theta) > N_BATCHES else {"draws": np.inf}
