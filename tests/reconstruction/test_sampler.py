@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -24,7 +25,6 @@ from ixa_bayes.reconstruction.prints import (
 
 FloatArray = NDArray[np.float64]
 
-GRID = Grid(cell=1.0, cells_per_visit=tiny.CELLS_PER_VISIT, shortest=tiny.SHORTEST, longest=float(tiny.N_CELLS))
 Z_BOX = (1.2, 1.9)
 PROGRESSIONS = (3, 6)  # more than one number, so that moves from one to another are tried too
 PRINTED = (
@@ -41,9 +41,18 @@ MOST_ERRORS = 4.5
 """Standard errors of a quantity: of twelve, chance alone exceeds it in one run of some 10,000."""
 
 
-@pytest.fixture(scope="module")
-def enumerated() -> tiny.Oracle:
-    return tiny.oracle()
+GRIDS = {"by cell": tiny.BY_CELL, "sparse visits": tiny.SPARSE_VISITS}
+each_grid = pytest.mark.parametrize("grid", GRIDS.values(), ids=list(GRIDS))
+
+
+@cache
+def _enumerated(grid: tiny.TinyGrid) -> tiny.Oracle:
+    return tiny.oracle(grid)
+
+
+def _grid(grid: tiny.TinyGrid) -> FloatArray:
+    longest = grid.n_cells * grid.cell
+    return Grid(grid.cell, cells_per_visit=grid.per_visit, shortest=grid.shortest, longest=longest).as_array()
 
 
 def _prior() -> FloatArray:
@@ -53,11 +62,11 @@ def _prior() -> FloatArray:
     return np.array([*rows, effect, effect_of_death])
 
 
-def _target() -> sampler.Target:
+def _target(grid: tiny.TinyGrid) -> sampler.Target:
     which, box = boxes(PRINTED)
     effects = np.zeros((1, 2, 1))
     effects[0, 1, 0] = 1.0
-    return sampler.Target(GRID.as_array(), which, box, effects, _prior(), np.array([0]))
+    return sampler.Target(_grid(grid), which, box, effects, _prior(), np.array([0]))
 
 
 COVARIATES = np.repeat([[0], [1]], tiny.SIZES, axis=0)
@@ -82,7 +91,7 @@ def _is(column: str, value: int, *, group: int | None) -> Quantity:
     row = sampler.FOUND if column == "found" else sampler.DEAD
 
     def exact(oracle: tiny.Oracle) -> FloatArray:
-        of_none, of_one = tiny.counts(oracle.members, column)
+        of_none, of_one = tiny.counts(oracle, column)
         each = {0: of_none[:, None] + 0 * of_one[None], 1: 0 * of_none[:, None] + of_one[None]}
         count = of_none[:, None] + of_one[None] if group is None else each[group]
         return np.asarray(count == value, dtype=float)
@@ -94,7 +103,7 @@ def _is(column: str, value: int, *, group: int | None) -> Quantity:
 
 
 def _last_of_all(oracle: tiny.Oracle) -> FloatArray:
-    last = tiny.outcomes()["last"].to_numpy()
+    last = tiny.outcomes(oracle.grid)["last"].to_numpy()
     one, other = (last[rows].sum(axis=1).astype(float) for rows in oracle.members)
     return np.asarray(one[:, None] + other[None])
 
@@ -117,8 +126,8 @@ QUANTITIES = (
 
 def _kept(oracle: tiny.Oracle) -> FloatArray:
     """Probability of each cohort given what is printed."""
-    found, dead = (np.add.outer(*tiny.counts(oracle.members, column)) for column in ("found", "dead"))
-    z = np.abs(tiny.log_rank_z(oracle.members))
+    found, dead = (np.add.outer(*tiny.counts(oracle, column)) for column in ("found", "dead"))
+    z = np.abs(tiny.log_rank_z(oracle))
     inside = (
         (found >= PROGRESSIONS[0])
         & (found <= PROGRESSIONS[1])
@@ -127,7 +136,7 @@ def _kept(oracle: tiny.Oracle) -> FloatArray:
         & (z >= Z_BOX[0])
         & (z <= Z_BOX[1])
     )
-    inside &= tiny.median_is_the_first_visit(oracle.members[1])[None]
+    inside &= tiny.median_is_the_first_visit(oracle)[None]
     probability = np.where(inside, oracle.probability, 0.0)
     return np.asarray(probability / probability.sum())
 
@@ -145,9 +154,9 @@ def _errors(draws: sampler.Draws, oracle: tiny.Oracle) -> dict[str, float]:
     return found
 
 
-def _run(module: ModuleType, *, n_sweeps: int, seed: int = 1) -> sampler.Draws:
+def _run(module: ModuleType, grid: tiny.TinyGrid, *, n_sweeps: int, seed: int = 1) -> sampler.Draws:
     draws: sampler.Draws = module.draw_cohorts(
-        _target(),
+        _target(grid),
         COVARIATES,
         betas=BETAS,
         n_sweeps=n_sweeps,
@@ -159,17 +168,18 @@ def _run(module: ModuleType, *, n_sweeps: int, seed: int = 1) -> sampler.Draws:
     return draws
 
 
-def test_probabilities_of_all_tiny_cohorts_add_up_to_one(enumerated: tiny.Oracle) -> None:
-    assert enumerated.probability.sum() == pytest.approx(1.0, abs=1e-9)
+@each_grid
+def test_probabilities_of_all_tiny_cohorts_add_up_to_one(grid: tiny.TinyGrid) -> None:
+    assert _enumerated(grid).probability.sum() == pytest.approx(1.0, abs=1e-9)
 
 
+@each_grid
 @pytest.mark.parametrize("rates", [(-1.0, -2.0), (0.4, -0.5), (-6.0, 1.5)])
-def test_the_compiled_probability_is_that_of_the_oracle(rates: tuple[float, float]) -> None:
-    table = tiny.outcomes()
-    expected = tiny.log_progression(table, rates[0]) + tiny.log_death(table, rates[1])
+def test_the_compiled_probability_is_that_of_the_oracle(rates: tuple[float, float], grid: tiny.TinyGrid) -> None:
+    expected = tiny.log_progression(grid, rates[0]) + tiny.log_death(grid, rates[1])
     found = [
-        log_probability(row.found, row.last, row.dead == 1, *rates, _prior()[:, 0], GRID.as_array())
-        for row in table.itertuples()
+        log_probability(row.found, row.last, row.dead == 1, *rates, _prior()[:, 0], _grid(grid))
+        for row in tiny.outcomes(grid).itertuples()
     ]
     np.testing.assert_allclose(found, expected, rtol=1e-10)
     assert np.exp(found).sum() == pytest.approx(1.0, abs=1e-12)
@@ -177,32 +187,34 @@ def test_the_compiled_probability_is_that_of_the_oracle(rates: tuple[float, floa
 
 def test_follow_up_that_cannot_be_has_no_probability() -> None:
     for found, last in ((2, 1), (3, 4), (-1, 2), (0, 0)):
-        assert log_probability(found, last, False, -1.0, -2.0, _prior()[:, 0], GRID.as_array()) == -np.inf
+        assert log_probability(found, last, False, -1.0, -2.0, _prior()[:, 0], _grid(tiny.BY_CELL)) == -np.inf
 
 
-def test_simulated_follow_up_has_these_probabilities() -> None:
-    rng, table = np.random.default_rng(3), tiny.outcomes()
+@each_grid
+def test_simulated_follow_up_has_these_probabilities(grid: tiny.TinyGrid) -> None:
+    rng, table = np.random.default_rng(3), tiny.outcomes(grid)
     n, places = 20_000, {(r.found, r.last, r.dead): k for k, r in enumerate(table.itertuples())}
-    theta, grid = _prior()[:, 0], GRID.as_array()
+    theta, cut = _prior()[:, 0], _grid(grid)
     count = np.zeros(len(table))
     for _ in range(n):
-        found, last, dead = simulate(rng, -1.0, -1.2, theta, grid)
+        found, last, dead = simulate(rng, -1.0, -1.2, theta, cut)
         count[places[found, last, int(dead)]] += 1
-    expected = np.exp(tiny.log_progression(table, -1.0) + tiny.log_death(table, -1.2))
+    expected = np.exp(tiny.log_progression(grid, -1.0) + tiny.log_death(grid, -1.2))
     errors = (count / n - expected) / np.sqrt(expected * (1 - expected) / n)
     assert np.abs(errors).max() < MOST_ERRORS
 
 
-def test_draws_are_those_of_the_enumeration(enumerated: tiny.Oracle) -> None:
-    draws = _run(sampler, n_sweeps=30_000)
+@each_grid
+def test_draws_are_those_of_the_enumeration(grid: tiny.TinyGrid) -> None:
+    draws = _run(sampler, grid, n_sweeps=30_000)
     assert draws.round_trips > 500
     assert len(draws.theta) > 0.5 * draws.n_cold
-    errors = _errors(draws, enumerated)
+    errors = _errors(draws, _enumerated(grid))
     assert max(map(abs, errors.values())) < MOST_ERRORS, errors
 
 
 def test_the_same_seed_gives_the_same_draws() -> None:
-    one, again, other = (_run(sampler, n_sweeps=200, seed=seed) for seed in (5, 5, 6))
+    one, again, other = (_run(sampler, tiny.BY_CELL, n_sweeps=200, seed=seed) for seed in (5, 5, 6))
     np.testing.assert_array_equal(one.follow_up, again.follow_up)
     assert not np.array_equal(one.theta, other.theta)
 
@@ -229,7 +241,7 @@ def _broken(name: str, folder: Path) -> ModuleType:
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_one_wrong_acceptance_ratio_is_seen(name: str, enumerated: tiny.Oracle, tmp_path: Path) -> None:
-    draws = _run(_broken(name, tmp_path), n_sweeps=30_000)
-    errors = _errors(draws, enumerated) if len(draws.theta) > N_BATCHES else {"draws": np.inf}
+def test_one_wrong_acceptance_ratio_is_seen(name: str, tmp_path: Path) -> None:
+    draws = _run(_broken(name, tmp_path), tiny.BY_CELL, n_sweeps=30_000)
+    errors = _errors(draws, _enumerated(tiny.BY_CELL)) if len(draws.theta) > N_BATCHES else {"draws": np.inf}
     assert max(map(abs, errors.values())) > MOST_ERRORS, errors
