@@ -18,7 +18,7 @@ from ixa_bayes.report.fit import crosscheck_tables
 from ixa_bayes.report.fit.figures import draw_fit
 from ixa_bayes.report.fit.files import REPORT, explain, readme, tables_of, write_fit_files
 from ixa_bayes.report.fit.page import render_fit_page
-from ixa_bayes.report.fit.results import FitResults
+from ixa_bayes.report.fit.results import COMPLETE_CASES, FitResults
 from ixa_bayes.report.fit.run import fit_headlines
 from ixa_bayes.report.fit.sensitivity import NO_DEPENDENCE, NOT_COMPUTED, sensitivity_table, sensitivity_words
 from ixa_bayes.report.fit.summary import fit_findings
@@ -202,11 +202,13 @@ def test_how_many_patients_each_method_uses_is_told(simulated: FitResults, real:
     events = int(patients()["pfs_event"][known].sum())
     ratios = simulated.crosscheck[simulated.crosscheck["method"] != "log_rank"]
     assert set(zip(ratios["n"], ratios["n_events"], strict=True)) == {(84, events)}
+    assert ratios["note"].str.endswith(COMPLETE_CASES).all()
     told = f"of the 84 patients ({events} with the event) who have every covariate"
     assert text_of(page).replace("\u00a0", " ").count(told) == 3  # first screen, forest and section
     covariates = {name: COVARIATES[name] for name in ("stage", "sex")}
     everybody = results_of(written_fit(question(covariates=covariates)))
     assert everybody.crosscheck["n"].eq(90).all()
+    assert not everybody.crosscheck["note"].str.contains(COMPLETE_CASES, regex=False).any()
     assert "who have every covariate" not in render_fit_page(everybody, [])
     few = patients().assign(
         marker=lambda people: people["marker"].where(people["marker"].notna() | (people.index > 40), 0)
